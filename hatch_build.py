@@ -1,0 +1,75 @@
+"""Generates the Python of `protos/`: run by hatchling at install and by `make protos`."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
+
+
+class ProtoBuildHook(BuildHookInterface[Any]):
+    """Generates before every build, so that a wheel or an editable install always fits its protos."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
+        """Write the generated modules before hatchling collects the files."""
+        root = Path(self.root)
+        generate(root / "protos", root / "libs")
+
+
+def generate(protos: Path, target: Path) -> list[Path]:
+    """Write `*_pb2.py`, `*_pb2_grpc.py` and their typed stubs below `target`; return the protos read.
+
+    What an earlier run left for protos that are gone is removed; with no protos nothing is written.
+    """
+    sources = sorted(protos.rglob("*.proto"))
+    if sources:
+        _run_protoc(protos, sources, target)
+    _remove_stale({target / path.relative_to(protos).with_suffix("") for path in sources}, target)
+    return sources
+
+
+def _run_protoc(protos: Path, sources: list[Path], target: Path) -> None:
+    outputs = {"python": "", "grpc_python": "", "mypy": "quiet:", "mypy_grpc": "quiet:"}
+    command = [sys.executable, "-m", "grpc_tools.protoc"]
+    command += [f"-I{folder}" for folder in (protos, *_google_protos())]
+    command += [f"--plugin={name}={_plugin(name)}" for name in PLUGINS]
+    command += [f"--{output}_out={options}{target}" for output, options in outputs.items()]
+    command += [str(path.relative_to(protos)) for path in sources]
+    target.mkdir(parents=True, exist_ok=True)
+    if subprocess.run(command, check=False).returncode != 0:
+        raise SystemExit("The protos do not compile; protoc says above where.")
+
+
+def _google_protos() -> list[Path]:
+    """Return the folders that hold google/api, google/rpc and google/protobuf."""
+    import google.api  # noqa: PLC0415 - there only in a build environment
+    import grpc_tools  # noqa: PLC0415
+
+    common = Path(next(iter(google.api.__path__))).parents[1]
+    return [common, Path(next(iter(grpc_tools.__path__))) / "_proto"]
+
+
+def _plugin(name: str) -> str:
+    """Return the full path of a protoc plugin: beside this Python, or where pip put a build's tools."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise SystemExit(f"{name} is missing; install mypy-protobuf beside {sys.executable}.")
+    return found
+
+
+def _remove_stale(wanted: set[Path], target: Path) -> None:
+    for path in target.rglob("*_pb2*.py*"):
+        stem = path.name.split("_pb2")[0]
+        if "__pycache__" not in path.parts and path.parent / stem not in wanted:
+            path.unlink()
+
+
+if __name__ == "__main__":
+    here = Path(__file__).resolve().parent
+    print(f"Generated the Python of {len(generate(here / 'protos', here / 'libs'))} protos.")

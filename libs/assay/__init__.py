@@ -1,0 +1,1 @@
+"""Assay's SDK and command line: register models, sign approvals, ask the auditor's questions."""

@@ -1,0 +1,1 @@
+"""Event sourcing over one stream: deciders, envelopes, stores, projectors."""

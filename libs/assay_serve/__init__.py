@@ -1,0 +1,1 @@
+"""What every server needs: one interceptor, identity, paging, settings, and the embedded stack."""

@@ -1,0 +1,1 @@
+"""Approvals: who may release what."""

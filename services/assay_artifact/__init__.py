@@ -1,0 +1,1 @@
+"""Artifacts: which bytes exist, and how they come and go."""

@@ -1,0 +1,1 @@
+"""Audit: every event as it was, and who approved what at any time."""

@@ -1,0 +1,1 @@
+"""Metadata: namespaces, models, versions, aliases and stages."""
