@@ -13,7 +13,7 @@ PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
 
 
 class ProtoBuildHook(BuildHookInterface[Any]):
-    """Generates before every build, so that a wheel or an editable install always fits its protos."""
+    """Generates before every build, so that an install always fits its protos."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
         """Write the generated modules before hatchling collects the files."""
@@ -22,7 +22,7 @@ class ProtoBuildHook(BuildHookInterface[Any]):
 
 
 def generate(protos: Path, target: Path) -> list[Path]:
-    """Write `*_pb2.py`, `*_pb2_grpc.py` and their typed stubs below `target`; return the protos read.
+    """Write the modules of `protos` and their typed stubs below `target`; return the protos read.
 
     What an earlier run left for protos that are gone is removed; with no protos nothing is written.
     """
@@ -55,7 +55,7 @@ def _google_protos() -> list[Path]:
 
 
 def _plugin(name: str) -> str:
-    """Return the full path of a protoc plugin: beside this Python, or where pip put a build's tools."""
+    """Return the path of a protoc plugin: beside this Python, or where pip put a build's tools."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     found = shutil.which(name, path=path)
     if found is None:
