@@ -5,7 +5,6 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 T ?= tests
 PYTEST_ARGS ?=
-CODE := $(wildcard libs services tests tools demo) hatch_build.py
 PROTOS := $(shell find protos -name '*.proto' 2>/dev/null)
 .DEFAULT_GOAL := help
 .PHONY: help .venv demo test protos lint types unit check bench up down lock clean
@@ -26,13 +25,13 @@ protos: $(VENV)/.installed ## generate the Python of protos/ again
 	@$(PY) hatch_build.py && mkdir -p build && touch build/.protos
 
 lint: $(VENV)/.ready ## format and lint the code and the protos, mending what can be mended
-	@$(VENV)/bin/ruff format $(CODE)
-	@$(VENV)/bin/ruff check --fix $(CODE)
+	@$(VENV)/bin/ruff format
+	@$(VENV)/bin/ruff check --fix
 	@$(VENV)/bin/lint-imports
 	@tools/proto_deps && $(VENV)/bin/buf lint
 
 types: $(VENV)/.ready ## mypy, strict
-	@$(VENV)/bin/mypy $(CODE)
+	@$(VENV)/bin/mypy
 
 check: $(VENV)/.ready ## what CI checks without starting a server; mends nothing
 	@tools/check
