@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,16 @@ class ProtoBuildHook(BuildHookInterface[Any]):
 def generate(protos: Path, target: Path) -> list[Path]:
     """Write the modules of `protos` and their typed stubs below `target`; return the protos read.
 
-    What an earlier run left for protos that are gone is removed; with no protos nothing is written.
+    Only what changed is written, each file at once, so that a running program never reads half a
+    module. What an earlier run left for protos that are gone is removed.
     """
     sources = sorted(protos.rglob("*.proto"))
-    if sources:
-        _run_protoc(protos, sources, target)
-    _remove_stale({target / path.relative_to(protos).with_suffix("") for path in sources}, target)
+    folder = protos.parent / "build"
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        if sources:
+            _run_protoc(protos, sources, Path(scratch))
+        _replace(Path(scratch), target)
     return sources
 
 
@@ -40,9 +45,20 @@ def _run_protoc(protos: Path, sources: list[Path], target: Path) -> None:
     command += [f"--plugin={name}={_plugin(name)}" for name in PLUGINS]
     command += [f"--{output}_out={options}{target}" for output, options in outputs.items()]
     command += [str(path.relative_to(protos)) for path in sources]
-    target.mkdir(parents=True, exist_ok=True)
     if subprocess.run(command, check=False).returncode != 0:
         raise SystemExit("The protos do not compile; protoc says above where.")
+
+
+def _replace(made: Path, target: Path) -> None:
+    wanted = {path.relative_to(made): path for path in made.rglob("*_pb2*.py*")}
+    for name, path in wanted.items():
+        place = target / name
+        if not place.is_file() or place.read_bytes() != path.read_bytes():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
+    for path in target.rglob("*_pb2*.py*"):
+        if "__pycache__" not in path.parts and path.relative_to(target) not in wanted:
+            path.unlink()
 
 
 def _google_protos() -> list[Path]:
@@ -61,13 +77,6 @@ def _plugin(name: str) -> str:
     if found is None:
         raise SystemExit(f"{name} is missing; install mypy-protobuf beside {sys.executable}.")
     return found
-
-
-def _remove_stale(wanted: set[Path], target: Path) -> None:
-    for path in target.rglob("*_pb2*.py*"):
-        stem = path.name.split("_pb2")[0]
-        if "__pycache__" not in path.parts and path.parent / stem not in wanted:
-            path.unlink()
 
 
 if __name__ == "__main__":
