@@ -1,0 +1,46 @@
+"""What the signer reads says all that is signed."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from assay_trust.display import display_text
+from assay_trust.record import Meaning, Named, SigningRecord
+from tests.unit.assay_trust.examples import BEN, DEPLOYMENT, RECORD
+
+MODEL = "namespaces/default/models"
+OTHERS = [
+    replace(RECORD, deployment=DEPLOYMENT.replace("6", "7")),
+    replace(RECORD, approval="namespaces/default/approvals/other"),
+    replace(RECORD, nonce="00" * 32),
+    replace(RECORD, subject=Named(f"{MODEL}/fraud/versions/4", RECORD.subject.digest)),
+    replace(RECORD, subject=Named(RECORD.subject.name, "sha256:" + "0" * 64)),
+    replace(RECORD, target=f"{MODEL}/fraud/stages/canary"),
+    replace(RECORD, policies=RECORD.policies[1:]),
+    replace(RECORD, policies=()),
+    replace(RECORD, meaning=Meaning.REJECTED),
+    replace(RECORD, meaning=Meaning.REVOKED),
+    replace(RECORD, key=f"principals/{BEN}/keys/other"),
+    replace(RECORD, time=RECORD.time + timedelta(seconds=1)),
+    replace(RECORD, reason_commitment=""),
+    replace(RECORD, printed_name_commitment=RECORD.reason_commitment),
+]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_record_reads_differently(other: SigningRecord) -> None:
+    assert display_text(other) != display_text(RECORD)
+
+
+def test_the_first_line_says_what_is_signed() -> None:
+    first = display_text(RECORD).splitlines()[0]
+    assert first == f"I approve {RECORD.subject.name} with digest {RECORD.subject.digest}."
+
+
+def test_a_name_cannot_hide_turn_or_break_the_text() -> None:
+    name = f"{MODEL}/a\u202eb\u2028c\u00a0d\\e/versions/1"
+    record = replace(RECORD, subject=Named(name, RECORD.subject.digest))
+    shown = display_text(record)
+    assert f"{MODEL}/a\\u{{202e}}b\\u{{2028}}c\\u{{a0}}d\\u{{5c}}e/versions/1" in shown
+    assert len(shown.splitlines()) == len(display_text(RECORD).splitlines())
