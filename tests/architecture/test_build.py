@@ -2,8 +2,10 @@
 
 import importlib.util
 import re
+import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -71,3 +73,18 @@ def test_protos_that_do_not_compile_are_refused(build: ModuleType, tmp_path: Pat
     proto.write_text("message {")
     with pytest.raises(SystemExit, match="do not compile"):
         build.generate(proto.parent, tmp_path / "libs")
+
+
+def test_a_wheel_holds_all_that_the_packages_need(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        held = set(wheel.namelist())
+    for folder in (LIBS, SERVICES):
+        needed = {
+            str(path.relative_to(folder))
+            for path in folder.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+        }
+        assert not needed - held, "Let the wheel hold these too."
+    assert "assay/metadata/v1/metadata_service_pb2_grpc.pyi" in held
