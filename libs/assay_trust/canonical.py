@@ -20,17 +20,17 @@ MAX_DEPTH = 16
 _KEY = re.compile(r"[a-z0-9_]+")
 
 
-def encode(value: Value) -> bytes:
-    """Return the one spelling of `value`."""
-    return _spell(_plain(value, depth=1))
+def encode(value: Value, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the one spelling of `value`; refuse it if that is longer than `max_bytes`."""
+    return _spell(_plain(value, depth=1), max_bytes)
 
 
-def decode(data: bytes) -> Value:
+def decode(data: bytes, max_bytes: int = MAX_BYTES) -> Value:
     """Return the value that `data` spells; refuse `data` if the value is spelled differently."""
-    if len(data) > MAX_BYTES:
-        raise NotCanonical(f"Keep the JSON within {MAX_BYTES} bytes.")
+    if len(data) > max_bytes:
+        raise NotCanonical(f"Keep the JSON within {max_bytes} bytes.")
     value = _plain(_parse(data), depth=1)
-    if _spell(value) != data:
+    if _spell(value, max_bytes) != data:
         raise NotCanonical("Write the JSON in its canonical form (RFC 8785).")
     return value
 
@@ -94,13 +94,13 @@ def _text(text: str) -> str:
     return text
 
 
-def _spell(value: _Plain) -> bytes:
+def _spell(value: _Plain, max_bytes: int) -> bytes:
     # For ASCII keys the order of code points is RFC 8785's order of UTF-16 units, and json escapes
     # exactly what RFC 8785 escapes: ", \ and U+0000 to U+001F, the latter short where possible.
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     data = text.encode("utf-8")
-    if len(data) > MAX_BYTES:
-        raise NotCanonical(f"Keep the JSON within {MAX_BYTES} bytes.")
+    if len(data) > max_bytes:
+        raise NotCanonical(f"Keep the JSON within {max_bytes} bytes.")
     return data
 
 
