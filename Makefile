@@ -21,8 +21,8 @@ test: $(VENV)/.ready ## all tests; T=tests/unit picks some, PYTEST_ARGS='-k name
 unit: $(VENV)/.ready ## the quick tests: rules, properties, architecture
 	@$(PY) -m pytest $(wildcard tests/unit tests/property tests/architecture) $(PYTEST_ARGS)
 
-protos: $(VENV)/.installed ## generate the Python of protos/ again
-	@$(PY) hatch_build.py && mkdir -p build && touch build/.protos
+protos: $(VENV)/.installed ## generate the Python of protos/ again, and docs/events.md
+	@$(PY) hatch_build.py && $(PY) tools/event_catalogue.py && touch build/.protos
 
 lint: $(VENV)/.ready ## format and lint the code and the protos, mending what can be mended
 	@$(VENV)/bin/ruff format
