@@ -80,8 +80,7 @@ def open_(data: bytes, passphrase: str) -> keys.KeyPair:
         secret = _checked(passphrase)
     except WeakPassphrase as error:
         raise _does_not_open() from error
-    cost = Cost(*(integer(public[name]) for name in ("memory_kib", "passes", "lanes")))
-    cipher = AESGCM(_derive(secret, bytes.fromhex(public["salt"]), cost))
+    cipher = AESGCM(_derive(secret, bytes.fromhex(public["salt"]), _cost(public)))
     nonce = bytes.fromhex(public["nonce"])
     try:
         private = cipher.decrypt(nonce, ciphertext, canonical.encode(public))
@@ -106,6 +105,8 @@ def _read(data: bytes) -> tuple[dict[str, str], bytes]:
         public = _texts(value)
         ciphertext = hexadecimal(public.pop("ciphertext", ""), _CIPHERTEXT_BYTES)
         _check(public)
+    except UnusableKeyFile:
+        raise
     except TrustError as error:
         raise UnusableKeyFile("Use a whole and unchanged key file; this one is damaged.") from error
     return public, ciphertext
@@ -114,7 +115,10 @@ def _read(data: bytes) -> tuple[dict[str, str], bytes]:
 def _texts(value: canonical.Value) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise UnusableKeyFile("Use a key file, which is a JSON object.")
-    return {key: text for key, text in value.items() if isinstance(text, str)}
+    texts = {key: text for key, text in value.items() if isinstance(text, str)}
+    if len(texts) != len(value):
+        raise UnusableKeyFile("Use a key file whose fields are texts.")
+    return texts
 
 
 def _check(public: Mapping[str, str]) -> None:
@@ -126,6 +130,11 @@ def _check(public: Mapping[str, str]) -> None:
         raise UnusableKeyFile("Use a key file whose key id fits its public key.")
     hexadecimal(public["salt"], _SALT_BYTES)
     hexadecimal(public["nonce"], _NONCE_BYTES)
+    _cost(public)
+
+
+def _cost(public: Mapping[str, str]) -> Cost:
+    return Cost(*(integer(public[name]) for name in ("memory_kib", "passes", "lanes")))
 
 
 def _checked(passphrase: str) -> bytes:

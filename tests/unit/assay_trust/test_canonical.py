@@ -47,7 +47,9 @@ def test_bytes_past_the_size_limit_are_refused_both_ways() -> None:
         canonical.decode(b'"' + b"x" * canonical.MAX_BYTES + b'"')
 
 
-@pytest.mark.parametrize("value", [None, 1, 1.5, b"", b"x", bytearray(), {"a": None}, {1: "x"}, {"a"}])
+@pytest.mark.parametrize(
+    "value", [None, 1, 1.5, b"", b"x", bytearray(), {"a": None}, {1: "x"}, {"a"}]
+)
 def test_other_python_values_have_no_canonical_form(value: Value) -> None:
     with pytest.raises(NotCanonical):
         canonical.encode(value)

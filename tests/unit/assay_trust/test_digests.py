@@ -18,7 +18,15 @@ def test_parse_undoes_sha256() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", EMPTY, f"sha256:{EMPTY.upper()}", f"sha256:{EMPTY}\n", f" sha256:{EMPTY}", "sha256:", f"SHA256:{EMPTY}"],
+    [
+        "",
+        EMPTY,
+        f"sha256:{EMPTY.upper()}",
+        f"sha256:{EMPTY}\n",
+        f" sha256:{EMPTY}",
+        "sha256:",
+        f"SHA256:{EMPTY}",
+    ],
 )
 def test_any_other_spelling_is_refused(text: str) -> None:
     with pytest.raises(MalformedDigest):

@@ -14,10 +14,22 @@ MALFORMED = {
     "deployment": ["", "6A1DE1A2-52A8-4C7C-9F8E-0D7F6F3F2A10", "6a1de1a252a84c7c9f8e0d7f6f3f2a10"],
     "approval": ["", "approvals", "namespaces/default/models/fraud", "/namespaces/a/approvals/b"],
     "nonce": ["", "ab", "AB" * 32, "ab" * 65, "a" * 65, "zz" * 32],
-    "target": ["", "production", "namespaces/default/", "namespaces//stages/a", "stages/a\nb", "a/e\u0301"],
+    "target": [
+        "",
+        "production",
+        "namespaces/default/",
+        "namespaces//stages/a",
+        "stages/a\nb",
+        "a/e\u0301",
+    ],
     "meaning": ["", "Approved", "granted"],
     "signer": ["", "principals/ben", "services/approval"],
-    "key": ["", f"principals/{BEN}", f"principals/{BEN[:-1]}0/keys/1", f"principals/{BEN}/keys/a/b/c"],
+    "key": [
+        "",
+        f"principals/{BEN}",
+        f"principals/{BEN[:-1]}0/keys/1",
+        f"principals/{BEN}/keys/a/b/c",
+    ],
     "time": ["", "2026-11-24T13:24:09+00:00", "2026-11-24T13:24:09.5Z", "2026-02-30T00:00:00Z"],
     "reason_commitment": ["0", "ab", "CD" * 32],
     "printed_name_commitment": ["Ben", "ab" * 33],
@@ -73,12 +85,15 @@ def _spoilt_raw(name: str, value: str) -> bytes:
 
 @pytest.mark.parametrize("name", list(MALFORMED))
 def test_a_value_of_another_type_is_refused(name: str) -> None:
-    for value in (True, [], {}):
+    values: list[canonical.Value] = [True, [], {}]
+    for value in values:
         with pytest.raises(TrustError):
             SigningRecord.from_bytes(_spoilt(RECORD.to_bytes(), **{name: value}))
 
 
-@pytest.mark.parametrize("subject", ["", [], {}, {"name": "a/b"}, {"name": "a/b", "digest": "sha256:1"}])
+@pytest.mark.parametrize(
+    "subject", ["", [], {}, {"name": "a/b"}, {"name": "a/b", "digest": "sha256:1"}]
+)
 def test_a_malformed_subject_is_refused(subject: canonical.Value) -> None:
     with pytest.raises(TrustError):
         SigningRecord.from_bytes(_spoilt(RECORD.to_bytes(), subject=subject))

@@ -1,0 +1,74 @@
+"""The vectors that every implementation, in any language and for ever, must reproduce."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from assay_trust import canonical, digests, dsse, keyfiles, keys, personal
+from assay_trust.display import display_text
+from assay_trust.errors import NotCanonical
+from assay_trust.record import EnrolmentRecord, SigningRecord
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "trust"
+Vector = dict[str, str]
+
+
+def _vectors(file: str, part: str = "vectors") -> list[Vector]:
+    vectors: list[Vector] = json.loads((GOLDEN / f"{file}.json").read_text())[part]
+    assert vectors
+    return vectors
+
+
+@pytest.mark.parametrize("vector", _vectors("canonical", "accepted"), ids=lambda v: v["name"])
+def test_a_value_has_the_recorded_spelling(vector: Vector) -> None:
+    data = bytes.fromhex(vector["hex"])
+    assert canonical.encode(vector["value"]) == data
+    assert canonical.decode(data) == vector["value"]
+
+
+@pytest.mark.parametrize("vector", _vectors("canonical", "refused"), ids=lambda v: v["name"])
+def test_recorded_misspellings_are_refused(vector: Vector) -> None:
+    with pytest.raises(NotCanonical):
+        canonical.decode(bytes.fromhex(vector["hex"]))
+
+
+@pytest.mark.parametrize("vector", _vectors("record", "signing"), ids=lambda v: v["name"])
+def test_a_signing_record_reads_as_recorded(vector: Vector) -> None:
+    data = vector["canonical"].encode()
+    record = SigningRecord.from_bytes(data)
+    assert record.to_bytes() == data
+    assert digests.sha256(data) == vector["digest"]
+    assert display_text(record) == vector["display"]
+
+
+@pytest.mark.parametrize("vector", _vectors("record", "enrolment"), ids=lambda v: v["name"])
+def test_an_enrolment_record_reads_as_recorded(vector: Vector) -> None:
+    data = vector["canonical"].encode()
+    assert EnrolmentRecord.from_bytes(data).to_bytes() == data
+    assert digests.sha256(data) == vector["digest"]
+
+
+@pytest.mark.parametrize("vector", _vectors("dsse"), ids=lambda v: v["name"])
+def test_a_signature_comes_out_as_recorded(vector: Vector) -> None:
+    seed, payload = bytes.fromhex(vector["private_key"]), bytes.fromhex(vector["payload"])
+    public, kind = bytes.fromhex(vector["public_key"]), vector["payload_type"]
+    assert keys.from_private(seed).public == public
+    assert keys.key_id(public) == vector["key_id"]
+    assert dsse.pae(kind, payload).hex() == vector["pae"]
+    assert digests.sha256(dsse.pae(kind, payload)) == vector["pae_digest"]
+    assert dsse.sign(seed, kind, payload).hex() == vector["signature"]
+    assert dsse.seal(seed, vector["keyid"], kind, payload) == vector["envelope"].encode()
+    assert dsse.open_(public, kind, vector["envelope"].encode()) == payload
+
+
+@pytest.mark.parametrize("vector", _vectors("commitments"), ids=lambda v: v["name"])
+def test_a_commitment_comes_out_as_recorded(vector: Vector) -> None:
+    commitment = personal.commit(vector["text"], bytes.fromhex(vector["salt"]))
+    assert commitment.hex() == vector["commitment"]
+
+
+@pytest.mark.parametrize("vector", _vectors("keyfile"), ids=lambda v: v["name"])
+def test_a_recorded_key_file_opens_for_ever(vector: Vector) -> None:
+    pair = keyfiles.open_(vector["file"].encode(), vector["passphrase"])
+    assert pair.private.hex() == vector["private_key"]
