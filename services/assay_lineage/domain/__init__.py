@@ -1,0 +1,1 @@
+"""The rules of lineage: what may be recorded of a run."""
