@@ -18,6 +18,7 @@ _Plain: TypeAlias = "dict[str, _Plain] | list[_Plain] | bool | str"
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16
 _KEY = re.compile(r"[a-z0-9_]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def encode(value: Value, max_bytes: int = MAX_BYTES) -> bytes:
@@ -87,7 +88,7 @@ def _key(key: object) -> str:
 
 def _text(text: str) -> str:
     # The surrogate check comes first: normalisation passes lone surrogates through.
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _SURROGATE.search(text):
         raise NotCanonical("Remove lone surrogates from the text.")
     if not unicodedata.is_normalized("NFC", text):
         raise NotCanonical("Normalise the text to NFC.")

@@ -47,6 +47,14 @@ def test_bytes_past_the_size_limit_are_refused_both_ways() -> None:
         canonical.decode(b'"' + b"x" * canonical.MAX_BYTES + b'"')
 
 
+def test_a_caller_may_set_another_size_limit() -> None:
+    long = "x" * canonical.MAX_BYTES
+    data = canonical.encode(long, max_bytes=2 * canonical.MAX_BYTES)
+    assert canonical.decode(data, max_bytes=2 * canonical.MAX_BYTES) == long
+    with pytest.raises(NotCanonical, match="within 9 bytes"):
+        canonical.decode(b'"12345678"', max_bytes=9)
+
+
 @pytest.mark.parametrize(
     "value", [None, 1, 1.5, b"", b"x", bytearray(), {"a": None}, {1: "x"}, {"a"}]
 )
