@@ -1,0 +1,106 @@
+"""Who calls: a bearer token becomes an actor, verified once and remembered until it expires."""
+
+import time
+from collections import OrderedDict
+from hashlib import sha256
+from pathlib import Path
+
+from assay.type.v1.actor_pb2 import Actor, ActorKind
+from assay_trust.errors import TrustError
+from assay_trust.tokens import USER_AUDIENCE, Claims, Verifier
+
+_CACHED_TOKENS = 10_000
+_CHECK_KEYS_SECONDS = 1.0
+_MAX_TOKEN_CHARACTERS = 8192
+_KINDS = {
+    "human": ActorKind.ACTOR_KIND_HUMAN,
+    "workload": ActorKind.ACTOR_KIND_WORKLOAD,
+    "service": ActorKind.ACTOR_KIND_SERVICE,
+}
+
+
+class Unauthenticated(Exception):
+    """The call does not prove who makes it; the text says what is wrong with its token."""
+
+
+class Identities:
+    """Turns bearer tokens into actors: users of the deployment, and services that call this one."""
+
+    def __init__(self, jwks: Path, service: str) -> None:
+        self._jwks = jwks
+        self._service = service
+        self._stamp: tuple[int, int, int] = (0, 0, 0)
+        self._checked = 0.0
+        self._verifiers: tuple[Verifier, Verifier] = self._load()
+        self._known: OrderedDict[bytes, tuple[Actor, int]] = OrderedDict()
+
+    def actor(self, authorization: str) -> Actor:
+        """Return who is behind the metadata `authorization`; raise Unauthenticated otherwise."""
+        self._follow_keys()
+        now = time.time()
+        digest = sha256(authorization.encode()).digest()
+        known = self._known.get(digest)
+        if known is not None and now < known[1]:
+            self._known.move_to_end(digest)
+            return known[0]
+        claims = self._verify(_bearer(authorization), int(now))
+        found = to_actor(claims)
+        self._remember(digest, found, claims.expires_at)
+        return found
+
+    def _verify(self, token: str, now: int) -> Claims:
+        users, services = self._verifiers
+        try:
+            return users.verify(token, now)
+        except TrustError as refused_as_user:
+            try:
+                return services.verify(token, now)
+            except TrustError:
+                raise Unauthenticated(str(refused_as_user)) from refused_as_user
+
+    def _remember(self, digest: bytes, found: Actor, expires_at: int) -> None:
+        self._known[digest] = (found, expires_at)
+        if len(self._known) > _CACHED_TOKENS:
+            self._known.popitem(last=False)
+
+    def _follow_keys(self) -> None:
+        """Read the trusted keys again when their file changed; forget what the old ones proved."""
+        now = time.monotonic()
+        if now - self._checked < _CHECK_KEYS_SECONDS:
+            return
+        self._checked = now
+        if _stamp(self._jwks) != self._stamp:
+            self._verifiers = self._load()
+            self._known.clear()
+
+    def _load(self) -> tuple[Verifier, Verifier]:
+        self._stamp = _stamp(self._jwks)
+        keys = self._jwks.read_bytes()
+        return Verifier(keys, USER_AUDIENCE), Verifier(keys, self._service)
+
+
+def to_actor(claims: Claims) -> Actor:
+    """Return the actor that verified claims describe."""
+    return Actor(
+        principal=claims.principal,
+        kind=_KINDS[claims.kind],
+        issuer=claims.issuer,
+        acr=claims.acr,
+        amr=claims.amr,
+        client=claims.client,
+        on_behalf_of=claims.on_behalf_of,
+    )
+
+
+def _bearer(authorization: str) -> str:
+    if not authorization:
+        raise Unauthenticated("Send a bearer token in the metadata `authorization`.")
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token or len(token) > _MAX_TOKEN_CHARACTERS:
+        raise Unauthenticated("Send the metadata `authorization` as `Bearer TOKEN`.")
+    return token
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
