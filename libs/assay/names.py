@@ -343,9 +343,10 @@ class KeyName:
 
 def target(text: str) -> AliasName | StageName:
     """Return the alias or stage that `text` names."""
-    if "/aliases/" in text:
+    collection = text.split("/")[-2:-1]  # a model may be called "aliases" too
+    if collection == ["aliases"]:
         return AliasName.parse(text)
-    if "/stages/" in text:
+    if collection == ["stages"]:
         return StageName.parse(text)
     raise MalformedName(f"The name {_shown(text)} must be {StageName.form} or {AliasName.form}.")
 

@@ -1,0 +1,133 @@
+"""What may be asked of a model. Each command names its model; `target` is an alias or a stage."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from assay.error.v1.error_reason_pb2 import Reason
+from assay.metadata.v1.events_pb2 import ModelFields
+from assay.type.v1.metric_pb2 import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class CreateModel:
+    """Open a name under which versions are registered."""
+
+    model: str
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateModel:
+    """Give the fields in `paths` the values that `fields` has for them."""
+
+    model: str
+    paths: frozenset[str]
+    fields: ModelFields
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveModel:
+    """Let the model take nothing new."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreModel:
+    """Take an archived model back into use."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterVersion:
+    """Seal the next version; its manifest is known to be committed, of this size."""
+
+    model: str
+    manifest_digest: str
+    size_bytes: int = 0
+    file_count: int = 0
+    description: str = ""
+    metrics: tuple[Metric, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateVersion:
+    """Give a version's fields in `paths` the values that `fields` has for them."""
+
+    model: str
+    number: int
+    paths: frozenset[str]
+    fields: ModelFields
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveVersion:
+    """Let no alias and no stage take this version."""
+
+    model: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetTarget:
+    """Let a version hold `target`; what the approval service says of that is known already."""
+
+    model: str
+    target: str
+    number: int
+    is_governed: bool = False
+    approval: str = ""
+    is_holder_expected: bool = False
+    expected_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetTarget:
+    """Let nobody hold `target`."""
+
+    model: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveByGrant:
+    """Let the version of a grant hold `target`, unless the grant was found wanting."""
+
+    model: str
+    target: str
+    number: int
+    approval: str
+    manifest_digest: str
+    refusal_reason: Reason.ValueType = Reason.REASON_UNSPECIFIED
+    refusal_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndGrant:
+    """Note that a grant was taken back, and take out what still holds `target` by it."""
+
+    model: str
+    target: str
+    number: int
+    approval: str
+
+
+Command: TypeAlias = (
+    CreateModel
+    | UpdateModel
+    | ArchiveModel
+    | RestoreModel
+    | RegisterVersion
+    | UpdateVersion
+    | ArchiveVersion
+    | SetTarget
+    | UnsetTarget
+    | MoveByGrant
+    | EndGrant
+)
