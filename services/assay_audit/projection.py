@@ -1,0 +1,201 @@
+"""What each event means for the log, and for the question who approved what.
+
+Nothing that lies on the stream may stop this projection: bytes that nobody can read are stored and
+flagged, texts are cut to what a column and its index can hold (`body` keeps the whole), and rows are
+only added or replaced, so that even a valid event that makes no sense finds its place.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from assay.approval.v1.events_pb2 import (
+    ApprovalGranted,
+    ApprovalRejected,
+    ApprovalRequested,
+    ApprovalRevoked,
+    ApprovalSigned,
+    KeyEnrolled,
+    KeyRevoked,
+)
+from assay.event.v1.envelope_pb2 import Envelope
+from assay.metadata.v1.events_pb2 import (
+    AliasSet,
+    AliasUnset,
+    ModelVersionRegistered,
+    StageSet,
+    StageUnset,
+)
+from assay_events.envelope import Recorded, context_of
+from assay_events.projection import Add, Projection, Put, Write
+from assay_trust import dsse, personal
+from assay_trust.errors import TrustError
+from assay_trust.record import SIGNATURE_TYPE, Meaning, SigningRecord
+
+_MOST_CHARACTERS = 600  # of 4 bytes each: what an index entry of Postgres holds
+
+
+def apply(recorded: Recorded) -> Iterable[Write]:
+    """Return the rows that `recorded` means."""
+    defect = recorded.defect or _signature_defect(recorded)
+    yield Add("log", _log_row(recorded, defect))
+    if not defect:
+        yield from _answers(recorded)
+
+
+def _log_row(recorded: Recorded, defect: str) -> dict[str, object]:
+    envelope = recorded.envelope
+    actor = envelope.actor
+    return {
+        "revision": recorded.revision,
+        "stream_time": recorded.stream_time,
+        "nats_subject": recorded.nats_subject,
+        "context": context_of(recorded.nats_subject),
+        "type": _text(envelope.type or recorded.stored.type),
+        "resource": _text(envelope.subject),
+        "actor": _text(actor.principal),
+        "actor_kind": actor.kind,
+        "on_behalf_of": _text(actor.on_behalf_of),
+        "time": _time(envelope),
+        "request_id": _text(envelope.request_id),
+        "is_valid": not defect,
+        "defect": _text(defect),
+        "body": recorded.body,
+    }
+
+
+def _answers(recorded: Recorded) -> Iterable[Write]:
+    """Return the rows from which `WhoApproved` is answered."""
+    match recorded.event:
+        case StageSet() | AliasSet() as event:
+            yield _holding(recorded, event.version, event.approval)
+        case StageUnset() | AliasUnset():
+            yield _holding(recorded, "", "")
+        case ModelVersionRegistered() as event:
+            yield _registration(recorded, event)
+        case ApprovalRequested() as event:
+            yield _request(recorded, event)
+        case ApprovalGranted(name=name):
+            yield Put("outcome", {"approval": _text(name), "is_revoked": False})
+        case ApprovalRevoked(name=name):
+            yield Put("outcome", {"approval": _text(name), "is_revoked": True})
+        case ApprovalSigned() as event:
+            yield _signature(recorded, event)
+        case KeyEnrolled() as event:
+            yield _signing_key(event, is_revoked=False)
+        case KeyRevoked() as event:
+            yield _signing_key(event, is_revoked=True)
+        case _:  # tells nothing about approvals; the log has it
+            return
+
+
+def _holding(recorded: Recorded, version: str, approval: str) -> Write:
+    row: dict[str, object] = {
+        "name": _text(recorded.name),
+        "version": _text(version),
+        "approval": _text(approval),
+        "actor": _text(recorded.actor.principal),
+        "revision": recorded.revision,
+        "enter_time": _time(recorded.envelope),
+    }
+    return Put("holding", row)
+
+
+def _registration(recorded: Recorded, event: ModelVersionRegistered) -> Write:
+    actor = recorded.actor
+    row: dict[str, object] = {
+        "revision": recorded.revision,
+        "version": _text(event.name),
+        "manifest_digest": _text(event.manifest_digest),
+        "registrant": _text(actor.on_behalf_of or actor.principal),
+    }
+    return Add("registration", row)
+
+
+def _request(recorded: Recorded, event: ApprovalRequested) -> Write:
+    row: dict[str, object] = {
+        "revision": recorded.revision,
+        "approval": _text(event.name),
+        "submitter": _text(event.submitter),
+        "policies": [_text(policy.name) for policy in event.policies],
+    }
+    return Add("request", row)
+
+
+def _signature(recorded: Recorded, event: ApprovalSigned) -> Write:
+    record = SigningRecord.from_bytes(event.record)
+    row: dict[str, object] = {
+        "revision": recorded.revision,
+        "approval": _text(event.name),
+        "signer": _text(event.signer),
+        "key": _text(event.key),
+        "public_key": event.public_key,
+        "version": _text(record.subject.name),
+        "manifest_digest": _text(record.subject.digest),
+        "target": _text(record.target),
+        "printed_name": _text(event.printed_name.clear),
+        "reason": _text(recorded.reason),
+        "sign_time": record.time,
+    }
+    return Add("signature", row)
+
+
+def _signing_key(event: KeyEnrolled | KeyRevoked, *, is_revoked: bool) -> Write:
+    row: dict[str, object] = {
+        "name": _text(event.name),
+        "public_key": event.public_key,
+        "is_revoked": is_revoked,
+    }
+    return Put("signing_key", row)
+
+
+def _signature_defect(recorded: Recorded) -> str:
+    """Return what is wrong with the human signature in an event, empty for nothing and for none."""
+    event = recorded.event
+    if not isinstance(event, ApprovalSigned | ApprovalRejected):
+        return ""
+    try:
+        dsse.verify(event.public_key, SIGNATURE_TYPE, event.record, event.signature)
+        record = SigningRecord.from_bytes(event.record)
+        is_bound = _is_bound(event, record)
+    except TrustError as error:
+        return f"its signature does not hold: {error}"
+    meaning = Meaning.APPROVED if isinstance(event, ApprovalSigned) else Meaning.REJECTED
+    said = (record.deployment, record.approval, record.signer, record.key, record.meaning)
+    deployment = recorded.envelope.deployment
+    if said != (deployment, event.name, event.signer, event.key, meaning):
+        return "its signature covers another record."
+    return "" if is_bound else "its printed name is not the one that was signed."
+
+
+def _is_bound(event: ApprovalSigned | ApprovalRejected, record: SigningRecord) -> bool:
+    """Tell whether the printed name is the one that the record commits to; a forgotten one is."""
+    name = event.printed_name
+    if name.commitment.hex() != record.printed_name_commitment:
+        return False
+    return not name.clear or personal.matches(name.clear, name.salt, name.commitment)
+
+
+def _text(value: str) -> str:
+    """Return `value` as a column and its index can hold it."""
+    if len(value) > _MOST_CHARACTERS:
+        value = value[:_MOST_CHARACTERS]
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in value else value
+
+
+def _time(envelope: Envelope) -> datetime | None:
+    """Return the handler's clock, None where it is no time of the calendar."""
+    if not envelope.HasField("time"):
+        return None
+    try:
+        return envelope.time.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+AUDIT = Projection(
+    name="audit",
+    schema=(files(__package__ or "assay_audit") / "schema.sql").read_text(),
+    events=None,
+    apply=apply,
+)

@@ -1,0 +1,96 @@
+-- Every event as it came, valid or not, readable or not: `body` is the message, verbatim. The other
+-- columns of `log` are only there to find it by; what people read of it is decoded from `body`.
+CREATE TABLE log (
+    revision bigint PRIMARY KEY,
+    stream_time timestamptz NOT NULL,
+    nats_subject text NOT NULL,
+    context text NOT NULL,
+    type text NOT NULL,
+    resource text NOT NULL,
+    actor text NOT NULL,
+    actor_kind integer NOT NULL,
+    on_behalf_of text NOT NULL,
+    time timestamptz,  -- absent where the event tells none that a calendar has
+    request_id text NOT NULL,
+    is_valid boolean NOT NULL,
+    defect text NOT NULL,
+    body bytea NOT NULL
+);
+
+-- Which version an alias or stage held, from when to when; an empty `version` means none.
+CREATE TABLE holding (
+    name text NOT NULL,
+    version text NOT NULL,
+    approval text NOT NULL,
+    actor text NOT NULL,
+    revision bigint NOT NULL,
+    enter_time timestamptz,
+    from_revision bigint NOT NULL,
+    to_revision bigint NOT NULL,
+    PRIMARY KEY (name, from_revision)
+);
+
+CREATE TABLE registration (
+    revision bigint PRIMARY KEY,
+    version text NOT NULL,
+    manifest_digest text NOT NULL,
+    registrant text NOT NULL
+);
+
+CREATE TABLE request (
+    revision bigint PRIMARY KEY,
+    approval text NOT NULL,
+    submitter text NOT NULL,
+    policies text[] NOT NULL
+);
+
+CREATE TABLE outcome (
+    approval text NOT NULL,
+    is_revoked boolean NOT NULL,
+    from_revision bigint NOT NULL,
+    to_revision bigint NOT NULL,
+    PRIMARY KEY (approval, from_revision)
+);
+
+-- Which keys might sign, from when to when.
+CREATE TABLE signing_key (
+    name text NOT NULL,
+    public_key bytea NOT NULL,
+    is_revoked boolean NOT NULL,
+    from_revision bigint NOT NULL,
+    to_revision bigint NOT NULL,
+    PRIMARY KEY (name, from_revision)
+);
+
+CREATE TABLE signature (
+    revision bigint PRIMARY KEY,
+    approval text NOT NULL,
+    signer text NOT NULL,
+    key text NOT NULL,
+    public_key bytea NOT NULL,
+    version text NOT NULL,
+    manifest_digest text NOT NULL,
+    target text NOT NULL,
+    printed_name text NOT NULL,
+    reason text NOT NULL,
+    sign_time timestamptz NOT NULL
+);
+
+-- indexes
+CREATE INDEX log_by_resource ON log (resource COLLATE "C", revision);
+CREATE INDEX log_by_actor ON log (actor, revision);
+CREATE INDEX log_by_type ON log (type, revision);
+CREATE INDEX log_by_request ON log (request_id);
+CREATE INDEX registration_by_version ON registration (version, revision);
+CREATE INDEX request_by_approval ON request (approval, revision);
+CREATE INDEX signature_by_approval ON signature (approval, revision);
+
+-- The log only grows, whoever asks, but for its owner taking a whole schema away to build it again.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'The audit log only grows: % on % is refused.', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+CREATE TRIGGER log_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON log
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

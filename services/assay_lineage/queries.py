@@ -1,0 +1,114 @@
+"""What the read model of lineage answers: runs, and what lies up and down the graph."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from asyncpg import Connection
+
+from assay.lineage.v1.resources_pb2 import NodeKind
+from assay.names import NamespaceName
+
+MOST_NODES = 10_000
+MOST_EDGES = 50_000
+_MOST_STEPS = 100_000  # a node reached at several depths counts once for each
+
+_KINDS = {
+    "versions": NodeKind.NODE_KIND_VERSION,
+    "runs": NodeKind.NODE_KIND_RUN,
+    "datasets": NodeKind.NODE_KIND_DATASET,
+    "code": NodeKind.NODE_KIND_CODE,
+    "artifacts": NodeKind.NODE_KIND_ARTIFACT,
+}
+
+# The walk goes level by level, so the limit takes away the farthest. UNION, not UNION ALL, and the
+# depth end it where the graph has circles.
+_UPSTREAM = """
+WITH RECURSIVE reached (node, depth) AS (
+    SELECT $1::text, 0
+    UNION
+    SELECT e.from_node, r.depth + 1
+    FROM reached r JOIN edge e ON e.to_node = r.node
+    WHERE r.depth < $2 AND e.revision <= $3
+)
+SELECT node, depth FROM reached LIMIT $4
+"""
+_DOWNSTREAM = """
+WITH RECURSIVE reached (node, depth) AS (
+    SELECT $1::text, 0
+    UNION
+    SELECT e.to_node, r.depth + 1
+    FROM reached r JOIN edge e ON e.from_node = r.node
+    WHERE r.depth < $2 AND e.revision <= $3
+)
+SELECT node, depth FROM reached LIMIT $4
+"""
+_EDGES = """
+SELECT from_node, to_node, min(revision) AS revision FROM edge
+WHERE from_node = ANY($1::text[]) AND to_node = ANY($1::text[]) AND revision <= $2
+GROUP BY from_node, to_node ORDER BY revision, from_node, to_node LIMIT $3
+"""
+_DISPLAY_NAMES = """
+SELECT name, display_name FROM node
+WHERE name = ANY($1::text[]) AND from_revision <= $2 AND to_revision > $2
+"""
+_IS_KNOWN = """
+SELECT EXISTS (SELECT 1 FROM node WHERE name = $1 AND from_revision <= $2)
+    OR EXISTS (SELECT 1 FROM edge WHERE from_node = $1 AND revision <= $2)
+    OR EXISTS (SELECT 1 FROM edge WHERE to_node = $1 AND revision <= $2)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What was reached from a node: depths by node, nearest first, and the edges between them."""
+
+    depths: dict[str, int]
+    display_names: dict[str, str]
+    edges: list[tuple[str, str, int]]
+    is_truncated: bool
+
+
+async def walk_upstream(db: Connection, name: str, depth: int, revision: int) -> Walk:
+    """Return what `name` was made from, as the graph was at `revision`."""
+    return await _walk(db, _UPSTREAM, name, depth, revision)
+
+
+async def walk_downstream(db: Connection, name: str, depth: int, revision: int) -> Walk:
+    """Return what was made from `name`, as the graph was at `revision`."""
+    return await _walk(db, _DOWNSTREAM, name, depth, revision)
+
+
+async def is_node(db: Connection, name: str, revision: int) -> bool:
+    """Tell whether the graph had a node of that name at `revision`."""
+    return bool(await db.fetchval(_IS_KNOWN, name, revision))
+
+
+async def _walk(db: Connection, sql: str, name: str, depth: int, revision: int) -> Walk:
+    steps = await db.fetch(sql, name, depth, revision, _MOST_STEPS)
+    depths: dict[str, int] = {}
+    for step in steps:
+        depths[step["node"]] = min(step["depth"], depths.get(step["node"], step["depth"]))
+    nearest = sorted(depths.items(), key=lambda found: (found[1], found[0]))[:MOST_NODES]
+    names = [found for found, _ in nearest]
+    edges = await db.fetch(_EDGES, names, revision, MOST_EDGES)
+    rows = await db.fetch(_DISPLAY_NAMES, names, revision)
+    return Walk(
+        depths=dict(nearest),
+        display_names={row["name"]: row["display_name"] for row in rows},
+        edges=[(edge["from_node"], edge["to_node"], edge["revision"]) for edge in edges],
+        is_truncated=len(depths) > MOST_NODES
+        or len(steps) == _MOST_STEPS
+        or len(edges) == MOST_EDGES,
+    )
+
+
+def code_node(namespace: NamespaceName, repository: str, commit: str) -> str:
+    """Return the id that the graph gives a commit of a repository in a namespace."""
+    digest = sha256(f"{repository}\n{commit}".encode()).hexdigest()
+    return f"{namespace}/code/sha256-{digest}"
+
+
+def kind_of(name: str) -> NodeKind.ValueType:
+    """Return what a node is, as its name says."""
+    pieces = name.split("/")
+    return _KINDS.get(pieces[-2] if len(pieces) > 1 else "", NodeKind.NODE_KIND_UNSPECIFIED)
