@@ -1,8 +1,8 @@
 """What each event means for the log, and for the question who approved what.
 
 Nothing that lies on the stream may stop this projection: bytes that nobody can read are stored and
-flagged, texts are cut to what a column and its index can hold (`body` keeps the whole), and rows are
-only added or replaced, so that even a valid event that makes no sense finds its place.
+flagged, texts are cut to what a column and its index can hold (`body` keeps the whole), and rows
+are only added or replaced, so that even a valid event that makes no sense finds its place.
 """
 
 from collections.abc import Iterable
