@@ -14,6 +14,7 @@ ALLOWED = re.compile(
     | assay\.names(\..*)?                # names are values
     | assay_trust(\..*)?                 # pure: bytes in, verdict out
     | assay_\w+\.domain(\..*)?           # which service, import-linter says
+    | assay_approval\.signatures(\..*)?   # the verdict that rules and read model share
     | immutables(\..*)?                 # persistent maps
     | google\.protobuf(\..*)?
     | (collections|dataclasses|datetime|decimal|enum|fractions|functools|hashlib|itertools|json|math

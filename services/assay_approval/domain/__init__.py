@@ -1,0 +1,1 @@
+"""The rules: whose a key is, what a policy governs, when an approval is granted."""
