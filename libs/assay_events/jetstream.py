@@ -1,0 +1,179 @@
+"""The event store on NATS JetStream: every append carries the revision that it expects to follow.
+
+The message id of JetStream is not used: the expectation is checked before it and already makes a retry harmless,
+while an id that another account can guess could be burnt to make a publish vanish (docs/adr/0004).
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from nats.aio.msg import Msg
+
+from assay_events.connection import Connection
+from assay_events.envelope import TYPE_HEADER, NewMessage, Stored, header_type
+from assay_events.errors import LostRace, StreamCorrupt, Unavailable
+from assay_events.reader import Reader
+
+STREAM = "ASSAY"
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_WRONG_LAST_SEQUENCE = 10071
+_WALK_UP_TO = 3
+_BATCH = 500
+_ANSWER_SECONDS = 5.0
+_MISSING = "404"
+
+
+class JetStream:
+    """The stream ASSAY over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Use `connection`, whose account may publish some subjects and read all."""
+        self._connection = connection
+        self.fault: StreamCorrupt | None = None
+
+    async def append(self, nats_subject: str, messages: Sequence[NewMessage], expected: int) -> int:
+        """Append all of `messages` or none; return the revision of the last, fsynced."""
+        if self.fault is not None:
+            raise self.fault
+        try:
+            return await self._publish(nats_subject, messages, expected)
+        except (LostRace, Unavailable) as failure:
+            landed = await self._landed(nats_subject, messages, expected)
+            if landed:
+                return landed
+            raise failure from None
+
+    async def last(self, nats_subject: str) -> Stored | None:
+        """Return the newest message of a subject."""
+        answer = await self._connection.direct_get(f"{STREAM}.{nats_subject}")
+        return None if _status(answer) == _MISSING else _stored(answer)
+
+    async def read_subject(self, nats_subject: str, after: int = 0) -> Sequence[Stored]:
+        """Return the messages of a subject after a revision: a short subject step by step, a long one in batches."""
+        last = await self.last(nats_subject)
+        if last is None or last.revision <= after:
+            return []
+        found = await self._walk(nats_subject, after, last)
+        if not found or found[-1].revision < last.revision:
+            start = found[-1].revision if found else after
+            found += await self._read_batches(nats_subject, start)
+        return found
+
+    async def last_revision(self) -> int:
+        """Return the revision of the stream's newest message."""
+        answer = await self._connection.api(f"STREAM.INFO.{STREAM}")
+        if "error" in answer:
+            raise Unavailable(f"The stream does not answer: {answer['error'].get('description')}.")
+        return int(answer["state"]["last_seq"])
+
+    def read(self, after: int, *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
+        """Yield all messages after a revision in order, in batches; with `follow` go on for ever."""
+        return Reader(self._connection, self.last_revision).read(after, follow=follow)
+
+    async def _publish(
+        self, nats_subject: str, messages: Sequence[NewMessage], expected: int
+    ) -> int:
+        batch_id = uuid4().hex
+        for number, message in enumerate(messages[:-1], 1):
+            headers = _headers(message, expected if number == 1 else None)
+            await self._connection.publish(
+                nats_subject, message.body, headers | _batch_headers(batch_id, number)
+            )
+        headers = _headers(messages[-1], expected if len(messages) == 1 else None)
+        if len(messages) > 1:
+            headers |= _batch_headers(batch_id, len(messages)) | {"Nats-Batch-Commit": "1"}
+        answer = await self._connection.request(nats_subject, messages[-1].body, headers)
+        return _acknowledged(json.loads(answer.data))
+
+    async def _landed(
+        self, nats_subject: str, messages: Sequence[NewMessage], expected: int
+    ) -> int:
+        """Return the revision of the last of `messages` where they lie on the stream after a lost answer, else 0."""
+        stored = await self.read_subject(nats_subject, expected)
+        own = stored[: len(messages)]
+        return (
+            own[-1].revision if own and [s.body for s in own] == [m.body for m in messages] else 0
+        )
+
+    async def _walk(self, nats_subject: str, after: int, last: Stored) -> list[Stored]:
+        """Return the first few messages after a revision, one request each."""
+        found: list[Stored] = []
+        position = after
+        while position < last.revision and len(found) < _WALK_UP_TO:
+            body = json.dumps({"seq": position + 1, "next_by_subj": nats_subject}).encode()
+            stored = _stored(await self._connection.direct_get(STREAM, body))
+            found.append(stored)
+            position = stored.revision
+        return found
+
+    async def _read_batches(self, nats_subject: str, after: int) -> list[Stored]:
+        found: list[Stored] = []
+        pending = 1
+        async with self._connection.inbox() as inbox:
+            while pending:
+                start = found[-1].revision if found else after
+                request = {"seq": start + 1, "next_by_subj": nats_subject, "batch": _BATCH}
+                await self._connection.call(inbox, f"DIRECT.GET.{STREAM}", request)
+                pending = -1
+                while pending < 0:
+                    answers = await inbox.take(_ANSWER_SECONDS)
+                    if not answers:
+                        raise Unavailable("The event store did not answer in time. Try again.")
+                    found += [_stored(m) for m in answers if not _status(m)]
+                    pending = _pending(answers)
+        return found
+
+
+def _pending(answers: Sequence[Msg]) -> int:
+    """Return how many messages are left after a batch, -1 while the batch goes on."""
+    end = next((m for m in answers if _status(m)), None)
+    if end is None:
+        return -1
+    return int((end.headers or {}).get("Nats-Num-Pending", "0"))
+
+
+def _headers(message: NewMessage, expected: int | None) -> dict[str, str]:
+    headers = {TYPE_HEADER: message.type}
+    if expected is not None:
+        headers[_EXPECTED] = str(expected)
+    return headers
+
+
+def _batch_headers(batch_id: str, number: int) -> dict[str, str]:
+    return {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number)}
+
+
+def _acknowledged(answer: Mapping[str, object]) -> int:
+    error = answer.get("error")
+    if isinstance(error, dict):
+        if error.get("err_code") == _WRONG_LAST_SEQUENCE:
+            raise LostRace(int(str(error.get("description", "0")).rsplit(" ", 1)[-1]))
+        raise Unavailable(f"The event store refused the event: {error.get('description')}.")
+    return int(str(answer["seq"]))
+
+
+def _status(message: Msg) -> str:
+    return (message.headers or {}).get("Status", "")
+
+
+def _stored(message: Msg) -> Stored:
+    """Return the message that a direct get answered."""
+    headers = message.headers or {}
+    if "Nats-Sequence" not in headers:
+        raise Unavailable(f"The event store did not give the message: {headers}.")
+    return Stored(
+        nats_subject=headers["Nats-Subject"],
+        type=header_type(headers),
+        body=message.data,
+        revision=int(headers["Nats-Sequence"]),
+        stream_time=_time(headers["Nats-Time-Stamp"]),
+    )
+
+
+def _time(text: str) -> datetime:
+    """Return an RFC 3339 time with up to nine decimals, cut to microseconds."""
+    seconds, _, fraction = text.rstrip("Z").partition(".")
+    whole = datetime.fromisoformat(seconds).replace(tzinfo=UTC)
+    return whole.replace(microsecond=int(fraction[:6].ljust(6, "0")) if fraction else 0)

@@ -1,0 +1,73 @@
+"""An event store in memory, for tests: it passes the same contract suite as JetStream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from assay_events.envelope import NewMessage, Stored
+from assay_events.errors import LostRace
+
+_BATCH = 1000
+_IDLE_SECONDS = 1.0
+
+
+class MemoryStore:
+    """All messages in one list; the revision is the place in it, from 1."""
+
+    def __init__(self) -> None:
+        """Begin with an empty stream."""
+        self.messages: list[Stored] = []
+        self._grown = asyncio.Event()
+
+    async def append(self, nats_subject: str, messages: Sequence[NewMessage], expected: int) -> int:
+        """Append all of `messages` or none; return the revision of the last."""
+        before = await self.read_subject(nats_subject)
+        if [stored.body for stored in before[-len(messages) :]] == [m.body for m in messages]:
+            return before[-1].revision
+        last = before[-1].revision if before else 0
+        if last != expected:
+            raise LostRace(last)
+        for message in messages:
+            self._store(nats_subject, message.type, message.body)
+        return len(self.messages)
+
+    def store_raw(self, nats_subject: str, type_: str, body: bytes) -> int:
+        """Put any bytes on the stream, as a broken or hostile writer could; return the revision."""
+        self._store(nats_subject, type_, body)
+        return len(self.messages)
+
+    async def last(self, nats_subject: str) -> Stored | None:
+        """Return the newest message of a subject."""
+        found = await self.read_subject(nats_subject)
+        return found[-1] if found else None
+
+    async def read_subject(self, nats_subject: str, after: int = 0) -> Sequence[Stored]:
+        """Return the messages of a subject after a revision, oldest first."""
+        return [m for m in self.messages[after:] if m.nats_subject == nats_subject]
+
+    async def last_revision(self) -> int:
+        """Return the revision of the newest message."""
+        return len(self.messages)
+
+    async def read(self, after: int, *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
+        """Yield all messages after a revision, in batches."""
+        position, end = after, len(self.messages)
+        while follow or position < end:
+            batch = self.messages[position : position + _BATCH]
+            if not batch:
+                await self._wait()
+            position += len(batch)
+            yield batch
+
+    def _store(self, nats_subject: str, type_: str, body: bytes) -> None:
+        revision = len(self.messages) + 1
+        self.messages.append(Stored(nats_subject, type_, body, revision, datetime.now(UTC)))
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_IDLE_SECONDS):
+                await self._grown.wait()
+        except TimeoutError:
+            return
