@@ -1,7 +1,6 @@
 """One call as its handler sees it: who asks, how long it may take, which request it is."""
 
 import time
-from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +30,6 @@ class Call:
     actor: Actor
     deadline: float
     traceparent: str = ""
-    metadata: Sequence[tuple[str, str | bytes]] = ()
 
 
 current: ContextVar[Call | None] = ContextVar("assay_call", default=None)

@@ -26,6 +26,7 @@ from assay_trust.errors import TrustError
 
 DOMAIN = "assay"
 _RETRY_SECONDS = 1.0
+_STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 _AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
@@ -40,10 +41,30 @@ class Answer:
     details: tuple[Message, ...] = ()
     is_fault: bool = False
 
+    @property
+    def status_code(self) -> grpc.StatusCode:
+        """The code as grpc's enum."""
+        return _STATUS_CODES[self.code]
+
+    @property
+    def trailing_metadata(self) -> tuple[tuple[str, bytes]]:
+        """The `google.rpc.Status`, always with ErrorInfo, where every client looks for it."""
+        info = error_details_pb2.ErrorInfo(
+            reason=Reason.Name(self.reason), domain=DOMAIN, metadata=self.metadata
+        )
+        status = status_pb2.Status(
+            code=self.code,
+            message=self.message,
+            details=[_packed(detail) for detail in (info, *self.details)],
+        )
+        return (("grpc-status-details-bin", status.SerializeToString()),)
+
 
 def translate(error: BaseException, request_id: str) -> Answer:
     """Return what the caller is told of `error`."""
     match error:
+        case BaseExceptionGroup():  # of a TaskGroup: its first error stands for all
+            return translate(error.exceptions[0], request_id)
         case Refusal():
             return _refusal(error)
         case MalformedName() | TrustError():
@@ -121,18 +142,6 @@ def is_connection_trouble(error: BaseException) -> bool:
         | asyncpg.OperatorInterventionError
         | asyncpg.TooManyConnectionsError
         | asyncpg.InvalidCatalogNameError,
-    )
-
-
-def to_status(answer: Answer) -> status_pb2.Status:
-    """Return the wire form of `answer`: always with ErrorInfo."""
-    info = error_details_pb2.ErrorInfo(
-        reason=Reason.Name(answer.reason), domain=DOMAIN, metadata=answer.metadata
-    )
-    return status_pb2.Status(
-        code=answer.code,
-        message=answer.message,
-        details=[_packed(detail) for detail in (info, *answer.details)],
     )
 
 

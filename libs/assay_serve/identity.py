@@ -5,18 +5,22 @@ from collections import OrderedDict
 from hashlib import sha256
 from pathlib import Path
 
+import structlog
+
 from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay_trust.errors import TrustError
 from assay_trust.tokens import USER_AUDIENCE, Claims, Verifier
 
 _CACHED_TOKENS = 10_000
-_CHECK_KEYS_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 _MAX_TOKEN_CHARACTERS = 8192
 _KINDS = {
     "human": ActorKind.ACTOR_KIND_HUMAN,
     "workload": ActorKind.ACTOR_KIND_WORKLOAD,
     "service": ActorKind.ACTOR_KIND_SERVICE,
 }
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 class Unauthenticated(Exception):
@@ -30,14 +34,16 @@ class Identities:
         self._jwks = jwks
         self._service = service
         self._stamp: tuple[int, int, int] = (0, 0, 0)
-        self._checked = 0.0
+        self._look_at = 0.0
         self._verifiers: tuple[Verifier, Verifier] = self._load()
         self._known: OrderedDict[bytes, tuple[Actor, int]] = OrderedDict()
 
     def actor(self, authorization: str) -> Actor:
         """Return who is behind the metadata `authorization`; raise Unauthenticated otherwise."""
-        self._follow_keys()
         now = time.time()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_SECONDS
+            self.look_again()
         digest = sha256(authorization.encode()).digest()
         known = self._known.get(digest)
         if known is not None and now < known[1]:
@@ -63,20 +69,25 @@ class Identities:
         if len(self._known) > _CACHED_TOKENS:
             self._known.popitem(last=False)
 
-    def _follow_keys(self) -> None:
-        """Read the trusted keys again when their file changed; forget what the old ones proved."""
-        now = time.monotonic()
-        if now - self._checked < _CHECK_KEYS_SECONDS:
-            return
-        self._checked = now
-        if _stamp(self._jwks) != self._stamp:
+    def look_again(self) -> None:
+        """Read the trusted keys again where their file changed; forget what the old ones proved.
+
+        Keys that cannot be read leave the old ones in force, and are tried again.
+        """
+        try:
+            if _stamp(self._jwks) == self._stamp:
+                return
             self._verifiers = self._load()
-            self._known.clear()
+        except (OSError, TrustError) as error:
+            log.warning("identity.keys_unreadable", path=str(self._jwks), cause=str(error))
+            return
+        self._known.clear()
 
     def _load(self) -> tuple[Verifier, Verifier]:
-        self._stamp = _stamp(self._jwks)
-        keys = self._jwks.read_bytes()
-        return Verifier(keys, USER_AUDIENCE), Verifier(keys, self._service)
+        stamp, keys = _stamp(self._jwks), self._jwks.read_bytes()
+        verifiers = Verifier(keys, USER_AUDIENCE), Verifier(keys, self._service)
+        self._stamp = stamp
+        return verifiers
 
 
 def to_actor(claims: Claims) -> Actor:

@@ -1,0 +1,167 @@
+"""The one step around every handler: deadline, trace, identity, rights, checks, errors, metrics.
+
+It wraps the handlers once at start instead of being called as a grpc interceptor, and reads the
+request's bytes itself, so that malformed bytes are refused like everything else.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing, nullcontext
+from dataclasses import dataclass
+from typing import TypeAlias
+from uuid import uuid4
+
+import grpc
+import structlog
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from assay.error.v1.error_reason_pb2 import Reason
+from assay.type.v1 import options_pb2
+from assay_serve.authorisation import authorise
+from assay_serve.call import Call, current
+from assay_serve.errors import Answer, translate
+from assay_serve.identity import Identities
+from assay_serve.telemetry import Telemetry, TraceContext, parse_traceparent
+from assay_serve.validation import Validator
+
+DEFAULT_DEADLINE_SECONDS = 10.0
+
+Unary: TypeAlias = Callable[[Message, Call], Awaitable[Message]]
+Stream: TypeAlias = Callable[[Message, Call], AsyncGenerator[Message, None]]
+RawContext: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+RawUnary: TypeAlias = Callable[[bytes, RawContext], Awaitable[bytes]]
+RawStream: TypeAlias = Callable[[bytes, RawContext], AsyncGenerator[bytes, None]]
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What the step needs to know of one method, read once from its descriptor."""
+
+    path: str
+    is_internal: bool
+    parse: Callable[[bytes], Message]
+    check: Callable[[Message], None]
+
+
+class Interceptor:
+    """Wraps handlers; holds what all calls share."""
+
+    def __init__(self, identities: Identities, telemetry: Telemetry | None = None) -> None:
+        self._identities = identities
+        self._telemetry = telemetry
+        self._validator = Validator()
+
+    def method(self, descriptor: MethodDescriptor) -> Method:
+        """Return what is to be kept by every call of a method."""
+        return Method(
+            path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
+            is_internal=descriptor.GetOptions().Extensions[options_pb2.internal],
+            parse=GetMessageClass(descriptor.input_type).FromString,
+            check=self._validator.compile(descriptor.input_type),
+        )
+
+    def unary(self, method: Method, handler: Unary) -> RawUnary:
+        """Return `handler` with everything around it."""
+
+        async def respond(raw: bytes, context: RawContext) -> bytes:
+            started = time.monotonic()
+            left: float | None = context.time_remaining()
+            code = grpc.StatusCode.OK
+            try:
+                if left is not None:  # grpc itself cancels this task then
+                    call, request = self._admit(method, raw, context, started + left)
+                    return await self._run(handler, call, request)
+                async with asyncio.timeout(DEFAULT_DEADLINE_SECONDS):
+                    deadline = started + DEFAULT_DEADLINE_SECONDS
+                    call, request = self._admit(method, raw, context, deadline)
+                    return await self._run(handler, call, request)
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:  # noqa: BLE001 - the table knows them all
+                answer = _answer(method, error)
+                code = answer.status_code
+                await context.abort(code, answer.message, answer.trailing_metadata)
+            finally:
+                self._record(method, code, started)
+
+        return respond
+
+    def stream(self, method: Method, handler: Stream) -> RawStream:
+        """Return the streaming `handler` with everything around it, but no deadline of ours."""
+
+        async def respond(raw: bytes, context: RawContext) -> AsyncGenerator[bytes, None]:
+            started = time.monotonic()
+            left: float | None = context.time_remaining()
+            code = grpc.StatusCode.OK
+            try:
+                deadline = math.inf if left is None else started + left
+                call, request = self._admit(method, raw, context, deadline)
+                current.set(call)
+                async with aclosing(handler(request, call)) as responses:
+                    async for response in responses:
+                        yield response.SerializeToString()
+            except (asyncio.CancelledError, GeneratorExit):
+                code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:  # noqa: BLE001 - the table knows them all
+                answer = _answer(method, error)
+                code = answer.status_code
+                await context.abort(code, answer.message, answer.trailing_metadata)
+            finally:
+                self._record(method, code, started)
+
+        return respond
+
+    def _admit(
+        self, method: Method, raw: bytes, context: RawContext, deadline: float
+    ) -> tuple[Call, Message]:
+        """Return the call and its request; raise where it may not reach the handler."""
+        authorization = traceparent = ""
+        for key, value in context.invocation_metadata() or ():
+            if key == "authorization" and isinstance(value, str):
+                authorization = value
+            elif key == "traceparent" and isinstance(value, str):
+                traceparent = parse_traceparent(value).text
+        actor = self._identities.actor(authorization)
+        authorise(actor, method.path, is_internal=method.is_internal)
+        request = method.parse(raw)
+        method.check(request)
+        return Call(method.path, actor, deadline, traceparent), request
+
+    async def _run(self, handler: Unary, call: Call, request: Message) -> bytes:
+        with self._span(call) as traced:
+            current.set(traced)  # each call is a task of its own
+            response = await handler(request, traced)
+            return response.SerializeToString()
+
+    def _span(self, call: Call) -> AbstractContextManager[Call]:
+        if self._telemetry is None or not call.traceparent:
+            return nullcontext(call)
+        trace: TraceContext = parse_traceparent(call.traceparent)
+        if not trace.is_sampled:
+            return nullcontext(call)
+        return self._telemetry.span(call, trace)
+
+    def _record(self, method: Method, code: grpc.StatusCode, started: float) -> None:
+        if self._telemetry is not None:
+            self._telemetry.record(method.path, code.name, started)
+
+
+def _answer(method: Method, error: Exception) -> Answer:
+    """Return what the caller is told of `error`, having logged it."""
+    fault_id = str(uuid4())
+    answer = translate(error, fault_id)
+    reason = Reason.Name(answer.reason)
+    if answer.is_fault:
+        log.error("call.failed", method=method.path, fault=fault_id, reason=reason, exc_info=error)
+    else:
+        cause = "" if str(error) == answer.message else repr(error)
+        log.info("call.refused", method=method.path, reason=reason, cause=cause)
+    return answer
