@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 
 from assay.error.v1 import error_reason_pb2
+from assay_events.decider import Decider
 from tests.architecture.house import (
     CONTEXTS,
     ROOT,
@@ -33,9 +34,16 @@ REASONS_NEVER_RAISED = {"REASON_UNSPECIFIED": "the zero that proto3 asks for; ne
 
 
 def decided_events(context: str) -> list[str]:
-    """Return the full names of the members of every `Event` union in a context's rules."""
-    unions = (getattr(module, "Event", None) for module in room(context, "domain"))
-    members = [member for union in unions if union for member in typing.get_args(union) or (union,)]
+    """Return the full names of the events of every `Decider` in a context's rules."""
+    deciders = {
+        name: typing.get_args(hint)
+        for module in room(context, "domain")
+        for name, hint in typing.get_type_hints(module).items()
+        if typing.get_origin(hint) is Decider
+    }
+    members = [
+        member for *_, event in deciders.values() for member in typing.get_args(event) or (event,)
+    ]
     return [member.DESCRIPTOR.full_name for member in members]
 
 
@@ -50,9 +58,9 @@ def test_each_event_is_in_exactly_one_union(context: str) -> None:
     decided = decided_events(context)
     wanted = [name for name in event_names(context) if name not in NOT_DECIDED]
     lost = sorted(set(wanted) - set(decided))
-    assert not lost, f"Add {lost} to an `Event` union in services/assay_{context}/domain/."
+    assert not lost, f"Add {lost} to the events of a Decider in services/assay_{context}/domain/."
     twice = sorted({name for name in decided if decided.count(name) > 1})
-    assert not twice, f"{twice} are in two `Event` unions of assay_{context}; keep one."
+    assert not twice, f"{twice} come from two Deciders of assay_{context}; keep one."
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
