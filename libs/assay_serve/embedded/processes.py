@@ -52,6 +52,7 @@ def start(program: Program) -> subprocess.Popen[bytes]:
             stdout=descriptor,
             stderr=descriptor,
             start_new_session=True,
+            umask=0o077,
             preexec_fn=tie_to_parent,  # noqa: PLW1509 - nothing else can tie it, and nothing is locked here
         )
     except OSError as error:
