@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from itertools import accumulate
 
 import asyncpg
 
+from assay.audit.v1.audit_service_pb2 import ListLogEntriesRequest
 from assay.type.v1.actor_pb2 import ActorKind
+from assay_serve import paging
 from assay_serve.filtering import Column, Fields, Kind
-
-Connection: TypeAlias = (
-    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-)
+from assay_serve.paging import Key, Orders
+from assay_serve.postgres import Connection
 
 FILTERABLE: Fields = {
     "revision": Column("revision", Kind.INTEGER),
@@ -25,8 +25,18 @@ FILTERABLE: Fields = {
     "request_id": Column("request_id"),
     "is_valid": Column("is_valid", Kind.BOOLEAN),
 }
-ENTRY_COLUMNS = "revision, stream_time, nats_subject, type, is_valid, defect, body"
-GET_ENTRY = f"SELECT {ENTRY_COLUMNS} FROM log WHERE revision = $1"  # noqa: S608 - own columns
+_REVISION = Key("revision", Kind.INTEGER)
+ORDERS = Orders({"revision": _REVISION}, default="revision", tie=_REVISION)
+MOST_PAGE_BYTES = 1024 * 1024
+
+LIST_ENTRIES = """
+SELECT revision, stream_time, nats_subject, type, is_valid, defect, body FROM log
+WHERE revision <= $1
+"""
+GET_ENTRY = """
+SELECT revision, stream_time, nats_subject, type, is_valid, defect, body FROM log
+WHERE revision = $1
+"""
 
 HOLDER = """
 SELECT version, approval, actor, revision, enter_time FROM holding
@@ -69,6 +79,14 @@ class LogRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some rows of the log, and the token of the next page, empty on the last."""
+
+    rows: Sequence[LogRow]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """What is known of the approval that let a version in; signers in the order of signing."""
 
@@ -77,6 +95,24 @@ class Approval:
     policies: Sequence[str] = ()
     signers: Sequence[asyncpg.Record] = ()
     is_revoked: bool = False
+
+
+async def list_entries(db: Connection, request: ListLogEntriesRequest, revision: int) -> LogPage:
+    """Return a page of the log as it was at a revision; large events make it a shorter one."""
+    page = await paging.fetch(db, LIST_ENTRIES, [revision], request, ORDERS, FILTERABLE)
+    fitting = _fitting([len(row["body"]) for row in page.rows])
+    if fitting < len(page.rows):
+        shorter = ListLogEntriesRequest()
+        shorter.CopyFrom(request)
+        shorter.page_size = fitting
+        page = await paging.fetch(db, LIST_ENTRIES, [revision], shorter, ORDERS, FILTERABLE)
+    return LogPage([LogRow(**row) for row in page.rows], page.next_page_token)
+
+
+def _fitting(sizes: Sequence[int]) -> int:
+    """Return how many of the first bodies fit into one answer, at least one."""
+    fitting = sum(total <= MOST_PAGE_BYTES for total in accumulate(sizes))
+    return max(fitting, 1)
 
 
 async def find_entry(db: Connection, revision: int) -> LogRow | None:

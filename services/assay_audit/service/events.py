@@ -6,7 +6,7 @@ event or a heartbeat: nothing is missed and nothing comes twice.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,7 +34,7 @@ class EventService(EventServiceServicer):
         self._store = store
         self._silence_seconds = silence_seconds
 
-    async def Watch(self, request: WatchRequest, _: Context) -> AsyncIterator[WatchResponse]:
+    async def Watch(self, request: WatchRequest, _: Context) -> AsyncGenerator[WatchResponse, None]:
         """Yield the events after a position that are asked for, and where the reading stands."""
         is_wanted = _filter(request)
         position, end = request.after_revision, await self._store.last_revision()
