@@ -1,4 +1,7 @@
-"""Resource names: parsed once at the edge, then trusted. One class a kind, each with `parse` and `str`."""
+"""Resource names: parsed once at the edge, then trusted.
+
+One class a kind, each with `parse` and `str`.
+"""
 
 import re
 import unicodedata
@@ -17,8 +20,11 @@ _LABEL_FORBIDDEN = frozenset("@/:")
 _MAX_LABEL_CHARACTERS = 63
 
 
-class MalformedName(ValueError):  # noqa: N818 - named like the other refusals, after what is wrong
-    """The text is not a resource name of the wanted kind; the message says what form it must have."""
+class MalformedName(ValueError):
+    """The text is not a resource name of the wanted kind.
+
+    The message says what form it must have.
+    """
 
 
 def slug(text: str) -> str:
@@ -47,7 +53,8 @@ def label(text: str) -> str:
     normal = unicodedata.normalize("NFC", _clean(text, "alias or stage"))
     if not normal.strip() or normal != normal.strip() or _LABEL_FORBIDDEN & set(normal):
         raise MalformedName(
-            f"The alias or stage {_shown(normal)} must not be blank, contain @, / or :, or begin or end with a space."
+            f"The alias or stage {_shown(normal)} must not be blank, contain @, / or "
+            ":, or begin or end with a space."
         )
     if len(normal) > _MAX_LABEL_CHARACTERS:
         raise MalformedName(

@@ -1,8 +1,9 @@
 """What makes an event count: the same rules in command folds and in projections.
 
-An event that breaks one is skipped by folds and read models, and kept and flagged by the audit log. A service
-may publish on its own subjects only (the broker sees to that); these rules catch what it could still do there.
-An event that is admitted but cannot be decoded is another matter: it stops a read model (see `codec`).
+An event that breaks one is skipped by folds and read models, and kept and flagged by the audit
+log. A service may publish on its own subjects only (the broker sees to that); these rules catch
+what it could still do there. An event that is admitted but cannot be decoded is another matter: it
+stops a read model (see `codec`).
 """
 
 import re
@@ -15,7 +16,10 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 def defect(recorded: Recorded, previous_digest: bytes, deployment: str) -> str:
-    """Return which rule `recorded` breaks, empty for none; `previous_digest` is that of the subject's last valid event."""
+    """Return which rule `recorded` breaks, empty for none.
+
+    `previous_digest` is that of the subject's last valid event.
+    """
     envelope, stored = recorded.envelope, recorded.stored
     if stored.type != envelope.type:
         return f"its header says {stored.type!r}, its envelope {envelope.type!r}."

@@ -1,4 +1,7 @@
-"""One batch of the stream becomes rows: admission, then the projection's writes, then one transaction."""
+"""One batch of the stream becomes rows.
+
+Admission, then the projection's writes, then one transaction.
+"""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +30,7 @@ UPDATE position SET revision = $2, stream_time = $8 WHERE revision = $1
 """
 
 
-class PositionMoved(Exception):  # noqa: N818 - an outcome: somebody else owns the read model now
+class PositionMoved(Exception):
     """The read model is not where this projector left it."""
 
 
@@ -119,7 +122,10 @@ class Batches:
         return list(projection.apply(recorded))
 
     def _is_own(self, recorded: Recorded) -> bool:
-        """Return whether the projection should have understood it: its own context, or a type that it reads."""
+        """Return whether the projection should have understood it.
+
+        Its own context, or a type that it reads.
+        """
         names = {event.DESCRIPTOR.full_name for event in self._projection.events or ()}
         own = context_of(recorded.nats_subject) == self._projection.name
         return own or recorded.envelope.type in names
@@ -128,7 +134,10 @@ class Batches:
 async def write(
     db: asyncpg.Connection, tables: Mapping[str, Table], taken: Taken, before: int, mark: Mark
 ) -> None:
-    """Write a batch and its end in one transaction; raise PositionMoved where Postgres is not at `before`."""
+    """Write a batch and its end in one transaction.
+
+    Raise PositionMoved where Postgres is not at `before`.
+    """
     fold = RowFold(tables)
     async with db.transaction():
         await fold.fetch_open(db, (write for _, write in taken.writes))

@@ -47,7 +47,8 @@ def encode(envelope: Envelope, event: Message) -> NewMessage:
     if len(body) > MAX_EVENT_BYTES:
         raise Invalid(
             Reason.REASON_TOO_LARGE,
-            f"The event would take {len(body)} bytes, {MAX_EVENT_BYTES} are allowed; shorten `{_largest_field(event)}`.",
+            f"The event would take {len(body)} bytes, {MAX_EVENT_BYTES} are allowed; "
+            f"shorten `{_largest_field(event)}`.",
             field=_largest_field(event),
         )
     return NewMessage(envelope.id, envelope.type, body, envelope.time.ToDatetime(tzinfo=UTC))
@@ -68,7 +69,10 @@ def unreadable(recorded: Recorded) -> StreamCorrupt:
 
 
 def decode_leniently(stored: Stored) -> Recorded:
-    """Return what a stored message says; `event` is None and `defect` is set where it cannot be read."""
+    """Return what a stored message says.
+
+    `event` is None and `defect` is set where it cannot be read.
+    """
     try:
         envelope = Envelope.FromString(stored.body)
     except DecodeError:

@@ -1,4 +1,7 @@
-"""How a command becomes events: load, recognise a retry, decide, append; the only copy of these steps."""
+"""How a command becomes events: load, recognise a retry, decide, append.
+
+The only copy of these steps.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +29,10 @@ _AnyEvent = TypeVar("_AnyEvent", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """Who asks, under which request id, when and why; everything about a command but the command."""
+    """Who asks, under which request id, when and why.
+
+    Everything about a command but the command.
+    """
 
     actor: Actor
     request_id: str
@@ -76,7 +82,10 @@ class Commands:
     def __init__(
         self, store: EventStore, *, context: str, deployment: str, cached_events: int = 200_000
     ) -> None:
-        """Write as `services/<context>`; keep aggregates of at most `cached_events` events together."""
+        """Write as `services/<context>`.
+
+        Keep aggregates of at most `cached_events` events together.
+        """
         self._store = store
         self._source = f"services/{context}"
         self._deployment = deployment
@@ -90,9 +99,12 @@ class Commands:
         intent: Intent,
         resource: str = "",
     ) -> Done[State]:
-        """Decide about `command` on the aggregate called `name`, append what follows, and return it.
+        """Decide about `command` on the aggregate called `name`, append what follows.
 
-        A request id that is recorded already gives that request's outcome again. `intent.etag` is compared with
+        And return it.
+
+        A request id that is recorded already gives that request's outcome again. `intent.etag` is
+        compared with
         the etag of `resource`, by default the aggregate's own.
         """
         async with self._aggregates.locked(decider, name) as entry:
@@ -125,7 +137,10 @@ class Commands:
         intent: Intent,
         resource: str,
     ) -> Done[State] | None:
-        """Return the outcome, or None where the cached aggregate proved stale and has to be caught up."""
+        """Return the outcome.
+
+        Or None where the cached aggregate proved stale and has to be caught up.
+        """
         first_revision = entry.folded.first_revision(intent.request_id)
         if first_revision:
             return await self._recorded_outcome(decider, entry, first_revision, intent)
@@ -194,7 +209,8 @@ class Commands:
         """Return the outcome of a request that was recorded before, as it was then."""
         folded, own = Folded(decider.initial), list[Recorded]()
         for stored in await self._store.read_subject(entry.nats_subject):
-            if stored.revision >= first_revision and not _is_of(codec.decode(stored), intent):
+            is_own = _is_of(codec.decode_leniently(stored), intent)
+            if stored.revision >= first_revision and not is_own:
                 break
             recorded = take(folded, decider, stored, self._deployment)
             if recorded is not None and stored.revision >= first_revision:
@@ -213,7 +229,8 @@ def _check_same_request(recorded: Recorded, intent: Intent) -> None:
     if not same or envelope.actor.principal != intent.actor.principal:
         raise Invalid(
             Reason.REASON_REQUEST_ID_REUSED,
-            f"The request id {UUID(intent.request_id)} was used for another request; take a new one.",
+            f"The request id {UUID(intent.request_id)} was used for another request; "
+            "take a new one.",
             field="request_id",
         )
 

@@ -158,7 +158,10 @@ class Inbox:
         self._arrived.set()
 
     async def take(self, seconds: float) -> list[Msg]:
-        """Return all that has come, waiting for the first at most `seconds`; empty where nothing came."""
+        """Return all that has come, waiting for the first at most `seconds`.
+
+        Empty where nothing came.
+        """
         if not self.messages:
             self._arrived.clear()
             try:

@@ -22,7 +22,7 @@ class NamedMessage(Protocol):
 Event = TypeVar("Event", bound=Message)
 
 
-class Refusal(Exception):  # noqa: N818 - the word of the field: a command is refused
+class Refusal(Exception):
     """A command that the rules do not let through; nothing was changed."""
 
     def __init__(self, reason: Reason.ValueType, message: str, **metadata: str) -> None:

@@ -41,10 +41,14 @@ async def _position(db: asyncpg.Connection, schema: str) -> int:
 
 
 def _except_sql(table: Table, one: str, other: str) -> str:
-    """Return a query for the first row, as JSON text, that `one` has and `other` has not, up to revision $1."""
+    """Return a query for the first row, as JSON text, that `one` has and `other` has not.
+
+    Up to revision $1.
+    """
     key = ", ".join(table.key)
     return (
-        f"SELECT row_to_json(d)::text FROM ({_rows_sql(table, one)} EXCEPT ALL {_rows_sql(table, other)}) d"  # noqa: S608
+        "SELECT row_to_json(d)::text FROM"  # noqa: S608 - names of our own schema
+        f" ({_rows_sql(table, one)} EXCEPT ALL {_rows_sql(table, other)}) d"
         f" ORDER BY {key} LIMIT 1"
     )
 

@@ -35,7 +35,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A decoded event with its place in the stream; `defect` says which rule of admission it breaks."""
+    """A decoded event with its place in the stream.
+
+    `defect` says which rule of admission it breaks.
+    """
 
     envelope: Envelope
     event: Message | None

@@ -1,7 +1,10 @@
-"""What goes wrong outside the rules: a part that is away, a read model that lags, a broken stream."""
+"""What goes wrong outside the rules.
+
+A part that is away, a read model that lags, a broken stream.
+"""
 
 
-class Unavailable(Exception):  # noqa: N818 - named after the gRPC status that it becomes
+class Unavailable(Exception):
     """A part that the answer needs is away; the same request may succeed later."""
 
     def __init__(self, message: str, retry_seconds: float = 1.0) -> None:
@@ -11,7 +14,7 @@ class Unavailable(Exception):  # noqa: N818 - named after the gRPC status that i
         self.retry_seconds = retry_seconds
 
 
-class ProjectionBehind(Exception):  # noqa: N818 - named after its reason, PROJECTION_BEHIND
+class ProjectionBehind(Exception):
     """The read model did not reach the wanted revision in time."""
 
     def __init__(self, position: int, wanted: int) -> None:
@@ -21,8 +24,11 @@ class ProjectionBehind(Exception):  # noqa: N818 - named after its reason, PROJE
         self.wanted = wanted
 
 
-class StreamCorrupt(Exception):  # noqa: N818 - a state of the stream, not of the code
-    """The stream has a gap, an event that nobody understands, or settings that could lose events."""
+class StreamCorrupt(Exception):
+    """The stream has a gap, an event that nobody understands.
+
+    Or settings that could lose events.
+    """
 
     def __init__(self, message: str, revision: int = 0) -> None:
         """Keep the revision at which the fault lies, 0 where it has none."""
@@ -31,7 +37,7 @@ class StreamCorrupt(Exception):  # noqa: N818 - a state of the stream, not of th
         self.revision = revision
 
 
-class LostRace(Exception):  # noqa: N818 - an outcome, handled by trying again
+class LostRace(Exception):
     """The subject's last event is not the expected one: somebody else wrote first."""
 
     def __init__(self, last_revision: int) -> None:

@@ -38,7 +38,10 @@ class Folded(Generic[State]):
     event_count: int = 0
 
     def etag(self, name: str) -> str:
-        """Return the etag of one of the aggregate's resources: its last revision, quoted; empty for none."""
+        """Return the etag of one of the aggregate's resources: its last revision, quoted.
+
+        Empty for none.
+        """
         revision = self.touch(name).revision
         return f'"{revision}"' if revision else ""
 
@@ -59,7 +62,10 @@ class Folded(Generic[State]):
 def take(
     folded: Folded[State], decider: Decider[Any, State, Event], stored: Stored, deployment: str
 ) -> Recorded | None:
-    """Fold one stored message in; return it, or None where it broke a rule of admission and does not count."""
+    """Fold one stored message in.
+
+    Return it, or None where it broke a rule of admission and does not count.
+    """
     recorded = codec.decode_leniently(stored)
     folded.revision = stored.revision
     folded.event_count += 1

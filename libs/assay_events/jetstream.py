@@ -1,7 +1,8 @@
 """The event store on NATS JetStream: every append carries the revision that it expects to follow.
 
-The message id of JetStream is not used: the expectation is checked before it and already makes a retry harmless,
-while an id that another account can guess could be burnt to make a publish vanish (docs/adr/0004).
+The message id of JetStream is not used. The expectation is checked before it and already makes a
+retry harmless, while an id that another account can guess could be burnt to make a publish vanish
+(docs/adr/0004).
 """
 
 import json
@@ -51,7 +52,10 @@ class JetStream:
         return None if _status(answer) == _MISSING else _stored(answer)
 
     async def read_subject(self, nats_subject: str, after: int = 0) -> Sequence[Stored]:
-        """Return the messages of a subject after a revision: a short subject step by step, a long one in batches."""
+        """Return the messages of a subject after a revision.
+
+        A short subject step by step, a long one in batches.
+        """
         last = await self.last(nats_subject)
         if last is None or last.revision <= after:
             return []
@@ -69,7 +73,10 @@ class JetStream:
         return int(answer["state"]["last_seq"])
 
     def read(self, after: int, *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
-        """Yield all messages after a revision in order, in batches; with `follow` go on for ever."""
+        """Yield all messages after a revision in order, in batches.
+
+        With `follow` go on for ever.
+        """
         return Reader(self._connection, self.last_revision).read(after, follow=follow)
 
     async def _publish(
@@ -90,7 +97,10 @@ class JetStream:
     async def _landed(
         self, nats_subject: str, messages: Sequence[NewMessage], expected: int
     ) -> int:
-        """Return the revision of the last of `messages` where they lie on the stream after a lost answer, else 0."""
+        """Return the revision of the last of `messages` if they lie on the stream already, else 0.
+
+        So an append whose answer was lost is recognised.
+        """
         stored = await self.read_subject(nats_subject, expected)
         own = stored[: len(messages)]
         return (

@@ -7,7 +7,10 @@ from assay_events.errors import ProjectionBehind
 
 
 class Position:
-    """The newest revision that a projection has committed, and the readers that wait for later ones."""
+    """The newest revision that a projection has committed.
+
+    And the readers that wait for later ones.
+    """
 
     def __init__(self) -> None:
         """Begin before the first revision."""
@@ -24,7 +27,10 @@ class Position:
                 future.set_result(None)
 
     async def wait_for(self, revision: int, seconds: float) -> None:
-        """Return once `revision` is committed; raise ProjectionBehind when that takes longer than `seconds`."""
+        """Return once `revision` is committed.
+
+        Raise ProjectionBehind when that takes longer than `seconds`.
+        """
         if self.revision >= revision:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

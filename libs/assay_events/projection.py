@@ -1,6 +1,7 @@
 """A projection is a pure function from one event to row writes.
 
-The same writes run live, as batched SQL, and in a rebuild, folded in memory and copied: so a rebuild cannot differ
+The same writes run live, as batched SQL, and in a rebuild, folded in memory and copied: so a
+rebuild cannot differ
 from the live tables by construction, and is fast (docs/adr/0005).
 """
 
@@ -29,7 +30,10 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A row that holds from this revision on; the row of the same key that held before ends here."""
+    """A row that holds from this revision on.
+
+    The row of the same key that held before ends here.
+    """
 
     table: str
     row: Row
@@ -59,7 +63,8 @@ Write: TypeAlias = Add | Put | Change | Drop
 class Projection:
     """One read model: its name is its Postgres schema.
 
-    `events` are the types that it reads, of any context; None means every message of the stream, valid or not
+    `events` are the types that it reads, of any context; None means every message of the stream,
+    valid or not
     (`apply` then finds what is wrong in `recorded.defect`).
     """
 

@@ -1,4 +1,7 @@
-"""Keeps one read model level with the stream: a single owner, its position in the same transaction as its rows."""
+"""Keeps one read model level with the stream.
+
+A single owner, its position in the same transaction as its rows.
+"""
 
 import asyncio
 import logging
@@ -44,7 +47,10 @@ class Projector:
         position: Position,
         on_health: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Write as the role of `dsn`; tell `position` what is committed, and `on_health` what is wrong ("" = nothing)."""
+        """Write as the role of `dsn`.
+
+        Tell `position` what is committed, and `on_health` what is wrong ("" = nothing).
+        """
         self._store = store
         self._dsn = dsn
         self._projection = projection
@@ -53,7 +59,10 @@ class Projector:
         self._on_health = on_health
 
     async def run(self) -> None:
-        """Follow for ever. Parts that are away are waited for; a corrupt stream stops it, loudly."""
+        """Follow for ever. Parts that are away are waited for.
+
+        A corrupt stream stops it, loudly.
+        """
         while True:
             try:
                 await self._follow()

@@ -1,6 +1,9 @@
-"""Reactions: an event of any context becomes a command of one's own service, exactly once in effect.
+"""Reactions: an event of any context becomes a command of one's own service.
 
-Each event is acted on at least once, in order, from a stored position; the command's request id follows from the
+Exactly once in effect.
+
+Each event is acted on at least once, in order, from a stored position; the command's request id
+follows from the
 event's id, so that a second time finds its outcome recorded.
 """
 
@@ -33,7 +36,10 @@ _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What a service does when something happened elsewhere; `act` must be idempotent by `request_id`."""
+    """What a service does when something happened elsewhere.
+
+    `act` must be idempotent by `request_id`.
+    """
 
     name: str
     on: tuple[type[Message], ...]
@@ -50,7 +56,10 @@ class Reaction:
 
 
 class Reactor:
-    """Runs one reaction. Its position is kept beside the read models, so a rebuild does not touch it."""
+    """Runs one reaction. Its position is kept beside the read models.
+
+    So a rebuild does not touch it.
+    """
 
     def __init__(self, store: EventStore, dsn: str, service: str, reaction: Reaction) -> None:
         """Keep the position in the schema `<service>_reactions`."""

@@ -1,4 +1,7 @@
-"""Reads the whole stream in order through an ephemeral pull consumer; knows no position but the caller's."""
+"""Reads the whole stream in order through an ephemeral pull consumer.
+
+Knows no position but the caller's.
+"""
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,7 +22,7 @@ _SILENT_SECONDS = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class _ConsumerGone(Exception):  # noqa: N818 - an outcome: a new consumer is made
+class _ConsumerGone(Exception):
     """The consumer does not answer any more."""
 
 
@@ -33,12 +36,16 @@ class Reader:
         self._position = 0
 
     async def read(self, after: int, *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
-        """Yield all messages after a revision in order, in batches; an empty batch says that nothing came."""
+        """Yield all messages after a revision in order, in batches.
+
+        An empty batch says that nothing came.
+        """
         self._position = after
         end = await self._last_revision()
         if end < after:
             raise StreamCorrupt(
-                f"The stream ends at revision {end}, but {after} was read before: history is missing.",
+                f"The stream ends at revision {end}, but {after} was read before: "
+                "history is missing.",
                 end,
             )
         while follow or self._position < end:
@@ -68,7 +75,8 @@ class Reader:
                 yield batch
 
     async def _make_consumer(self) -> str:
-        # The name space of consumers is shared by all accounts: a name that can be guessed can be hijacked.
+        # The name space of consumers is shared by all accounts: a name that can be guessed can be
+        # hijacked.
         name = secrets.token_hex(16)
         config = {
             "name": name,
@@ -105,7 +113,8 @@ class Reader:
             stored = _stored(message)
             if stored.revision != self._position + 1:
                 raise StreamCorrupt(
-                    f"The stream goes from revision {self._position} to {stored.revision}: events are missing.",
+                    f"The stream goes from revision {self._position} to "
+                    f"{stored.revision}: events are missing.",
                     self._position + 1,
                 )
             self._position = stored.revision
@@ -119,7 +128,10 @@ class Reader:
 
 
 def _unfilled(message: Msg) -> int:
-    """Return how many messages a pull that has ended did not bring; 0 for an event or a heartbeat."""
+    """Return how many messages a pull that has ended did not bring.
+
+    0 for an event or a heartbeat.
+    """
     headers = message.headers or {}
     status = headers.get("Status", "")
     if not status or status == "100":

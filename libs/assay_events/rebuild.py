@@ -25,7 +25,10 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Rebuilder:
-    """Rebuilds one projection; `dsn` is the role that owns its schemas, `grant_to` the one that runs it, if another."""
+    """Rebuilds one projection.
+
+    `dsn` is the role that owns its schemas, `grant_to` the one that runs it, if another.
+    """
 
     store: EventStore
     dsn: str
@@ -46,7 +49,10 @@ class Rebuilder:
         return reached
 
     async def check(self, progress: Progress = lambda *_: None) -> list[Difference]:
-        """Return the first differing rows between the live tables and a fresh rebuild, empty when they are equal."""
+        """Return the first differing rows between the live tables and a fresh rebuild.
+
+        Empty when they are equal.
+        """
         shadow = f"{self.projection.name}_check"
         db = await schemas.connect(self.dsn, shadow)
         try:
@@ -59,7 +65,10 @@ class Rebuilder:
             await db.close(timeout=5)
 
     async def prepare(self) -> bool:
-        """Make the read model where it is missing; return whether it should be rebuilt, its schema being another."""
+        """Make the read model where it is missing.
+
+        Return whether it should be rebuilt, its schema being another.
+        """
         db = await schemas.connect(self.dsn, self.projection.name)
         try:
             if not await schemas.exists(db, self.projection.name):

@@ -42,7 +42,8 @@ class TableRows:
         before = self.open.get(self.table.key_of(key_row))
         if before is None:
             raise StreamCorrupt(
-                f"The event at revision {revision} changes a row of {self.table.name} that is not there: {key_row}.",
+                f"The event at revision {revision} changes a row of {self.table.name} "
+                f"that is not there: {key_row}.",
                 revision,
             )
         self.put({**before.values, **changes}, revision)
@@ -124,7 +125,10 @@ class RowFold:
 async def _fetch_open(db: asyncpg.Connection, rows: TableRows, keys: list[Key]) -> None:
     """Read the open rows of some keys."""
     table = rows.table
-    sql = f"SELECT t.* FROM {table.name} t JOIN {_keys_sql(table, 1)} USING ({', '.join(table.key)}) WHERE t.to_revision = {OPEN}"  # noqa: S608 - names of our own schema
+    sql = (
+        f"SELECT t.* FROM {table.name} t JOIN {_keys_sql(table, 1)}"  # noqa: S608 - our own names
+        f" USING ({', '.join(table.key)}) WHERE t.to_revision = {OPEN}"
+    )
     for record in await db.fetch(sql, *_columns(keys, len(table.key))):
         values = dict(record)
         from_revision = values.pop("from_revision")
@@ -135,7 +139,11 @@ async def _fetch_open(db: asyncpg.Connection, rows: TableRows, keys: list[Key]) 
 async def _close(db: asyncpg.Connection, table: Table, closed: Mapping[Key, int]) -> None:
     """End rows that Postgres has."""
     same = " AND ".join(f"t.{column} = k.{column}" for column in table.key)
-    sql = f"UPDATE {table.name} t SET to_revision = k.ended FROM {_keys_sql(table, 2, ', $1::bigint[]', ', ended')} WHERE {same} AND t.to_revision = {OPEN}"  # noqa: S608 - names of our own schema
+    keys = _keys_sql(table, 2, ", $1::bigint[]", ", ended")
+    sql = (
+        f"UPDATE {table.name} t SET to_revision = k.ended FROM {keys}"  # noqa: S608 - our own names
+        f" WHERE {same} AND t.to_revision = {OPEN}"
+    )
     await db.execute(sql, list(closed.values()), *_columns(list(closed), len(table.key)))
 
 

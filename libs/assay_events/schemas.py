@@ -1,4 +1,7 @@
-"""Makes, compares and swaps the schemas of a projection. No migrations: another schema means a rebuild."""
+"""Makes, compares and swaps the schemas of a projection.
+
+No migrations: another schema means a rebuild.
+"""
 
 import asyncpg
 
@@ -48,7 +51,10 @@ async def create_indexes(db: asyncpg.Connection, projection: Projection) -> None
 
 
 async def grant(db: asyncpg.Connection, schema: str, role: str) -> None:
-    """Let a runtime role read and append; only the machinery's and temporal tables may be updated."""
+    """Let a runtime role read and append.
+
+    Only the machinery's and temporal tables may be updated.
+    """
     await db.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
     await db.execute(f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {schema} TO {role}")
     for record in await db.fetch(UPDATABLE, schema):
@@ -63,7 +69,10 @@ WHERE n.nspname = $1 AND c.relkind = 'r' AND (c.relname IN ('position', 'head') 
 
 
 async def swap(db: asyncpg.Connection, green: str, live: str, lock_seconds: float = 0.2) -> None:
-    """Let `green` serve as `live` from one moment to the next; what served before stays as `<live>_old`."""
+    """Let `green` serve as `live` from one moment to the next.
+
+    What served before stays as `<live>_old`.
+    """
     async with db.transaction():
         await db.execute(f"SET LOCAL lock_timeout = '{int(lock_seconds * 1000)}ms'")
         if await exists(db, live):

@@ -1,4 +1,6 @@
-"""Makes the stream and its first event, or checks both: `python -m assay_events.setup`, as the set-up account.
+"""Makes the stream and its first event, or checks both.
+
+`python -m assay_events.setup`, as the set-up account.
 
 Reads ASSAY_NATS_URL, ASSAY_NATS_USER, ASSAY_NATS_PASSWORD, ASSAY_DEPLOYMENT and ASSAY_OWNER.
 """
@@ -6,6 +8,7 @@ Reads ASSAY_NATS_URL, ASSAY_NATS_USER, ASSAY_NATS_PASSWORD, ASSAY_DEPLOYMENT and
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -23,7 +26,10 @@ LOG = "log"
 
 
 async def set_up(connection: Connection, deployment: str, owner: str) -> None:
-    """Make the stream where it is not there, found the log as its sequence 1, and check everything."""
+    """Make the stream where it is not there, found the log as its sequence 1.
+
+    And check everything.
+    """
     answer = await connection.api(f"STREAM.INFO.{STREAM}")
     if answer.get("error", {}).get("err_code") == stream.NO_SUCH_STREAM:
         made = await connection.api(f"STREAM.CREATE.{STREAM}", stream.SETTINGS, seconds=10.0)
@@ -37,10 +43,8 @@ async def _found(store: JetStream, deployment: str, owner: str) -> None:
     """Write LogFounded as the very first event; refuse a stream that was founded otherwise."""
     nats_subject = subject("audit", "log", LOG)
     if await store.last_revision() == 0:
-        try:
+        with suppress(LostRace):  # another set-up was faster; what it wrote is checked below
             await store.append(nats_subject, [_founding(nats_subject, deployment, owner)], 0)
-        except LostRace:  # another set-up was faster; what it wrote is checked below
-            pass
     stored = await store.last(nats_subject)
     first = codec.decode(stored) if stored is not None else None
     if first is None or first.revision != 1 or first.envelope.deployment != deployment:
@@ -84,10 +88,10 @@ def main() -> int:
     try:
         asyncio.run(_main())
     except KeyError as missing:
-        print(f"The variable {missing.args[0]} is not set.", file=sys.stderr)
+        sys.stderr.write(f"The variable {missing.args[0]} is not set.\n")
         return 2
     except (StreamCorrupt, Unavailable) as failure:
-        print(failure.message, file=sys.stderr)
+        sys.stderr.write(f"{failure.message}\n")
         return 1
     return 0
 

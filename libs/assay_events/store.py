@@ -1,4 +1,7 @@
-"""The event store, as the rest of Assay sees it: append to a subject, read a subject, read everything."""
+"""The event store, as the rest of Assay sees it.
+
+Append to a subject, read a subject, read everything.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
@@ -7,12 +10,16 @@ from assay_events.envelope import NewMessage, Stored
 
 
 class EventStore(Protocol):
-    """One totally ordered stream of messages; a subject is one aggregate. Revisions are stream sequences from 1."""
+    """One totally ordered stream of messages; a subject is one aggregate.
+
+    Revisions are stream sequences from 1.
+    """
 
     async def append(self, nats_subject: str, messages: Sequence[NewMessage], expected: int) -> int:
         """Append all of `messages` or none; return the revision of the last.
 
-        `expected` is the revision of the subject's last message, 0 for none; raise LostRace where it is another.
+        `expected` is the revision of the subject's last message, 0 for none; raise LostRace where
+        it is another.
         Messages that lie there already, byte for byte, as the subject's last count as appended.
         """
         ...

@@ -34,7 +34,10 @@ _ABSENT_MEANS_FALSE = {"allow_rollup_hdrs", "allow_msg_ttl", "sealed"}
 
 
 async def check(connection: Connection) -> None:
-    """Raise StreamCorrupt where the stream or the server could lose or alter an acknowledged event."""
+    """Raise StreamCorrupt where the stream or the server could lose or alter an acknowledged event.
+
+    Aise StreamCorrupt where the stream or the server could lose or alter an acknowledged event.
+    """
     info = await connection.api(f"STREAM.INFO.{STREAM}")
     if "error" in info:
         raise StreamCorrupt(
@@ -50,7 +53,10 @@ async def check(connection: Connection) -> None:
 
 
 def drifted(config: Mapping[str, Any]) -> list[str]:
-    """Return what differs between a stream's configuration and what it must be, one sentence part each."""
+    """Return what differs between a stream's configuration and what it must be.
+
+    One sentence part each.
+    """
     found = [
         f"{key} is {config.get(key)!r}, must be {wanted!r}"
         for key, wanted in SETTINGS.items()

@@ -9,7 +9,7 @@ from assay_events.projection import Row
 
 MACHINERY = """
 CREATE TABLE position (
-    only boolean PRIMARY KEY,
+    is_only boolean PRIMARY KEY,
     revision bigint NOT NULL,
     stream_time timestamptz NOT NULL,
     schema_digest text NOT NULL

@@ -15,7 +15,10 @@ def encode(revision: int) -> str:
 
 
 def decode(token: str) -> int:
-    """Return the revision of a token, 0 for the empty one; refuse anything that `encode` does not make."""
+    """Return the revision of a token, 0 for the empty one.
+
+    Refuse anything that `encode` does not make.
+    """
     if not token:
         return 0
     try:
@@ -26,7 +29,8 @@ def decode(token: str) -> int:
     if revision < 0 or encode(revision) != token:
         raise Invalid(
             Reason.REASON_MALFORMED,
-            "The consistency token is not one that this deployment gave out; leave it empty or send one unchanged.",
+            "The consistency token is not one that this deployment gave out; leave "
+            "it empty or send one unchanged.",
             field="at_least_as_fresh",
         )
     return revision
