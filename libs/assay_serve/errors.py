@@ -20,7 +20,7 @@ from assay_events.decider import (
     Refusal,
     Rejection,
 )
-from assay_events.errors import LostRace, ProjectionBehind, StreamCorrupt, Unavailable
+from assay_events.errors import DataLoss, LostRace, ProjectionBehind, StreamCorrupt, Unavailable
 from assay_serve.identity import Unauthenticated
 from assay_trust.errors import TrustError
 
@@ -117,6 +117,11 @@ def _outside(error: BaseException, request_id: str) -> Answer:
             reason = Reason.REASON_STREAM_CORRUPT
             return Answer(
                 code_pb2.DATA_LOSS, reason, error.message, metadata=metadata, is_fault=True
+            )
+        case DataLoss():
+            metadata = error.metadata
+            return Answer(
+                code_pb2.DATA_LOSS, error.reason, error.message, metadata=metadata, is_fault=True
             )
         case LostRace():
             message = "Try again: others keep writing to the same resource."

@@ -27,6 +27,7 @@ from opentelemetry.trace import (
     TraceFlags,
     Tracer,
 )
+from structlog.typing import EventDict, Processor
 
 from assay_serve.call import Call
 
@@ -35,20 +36,31 @@ _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
 def log_as_json(service: str) -> None:
-    """Send structlog's events to stderr, one JSON object a line, each with the service's name."""
+    """Send all logs to stderr, one JSON object a line, each with the service's name."""
+
+    def name(_: object, __: str, event: EventDict) -> EventDict:
+        return {"service": service, **event}
+
+    processors: list[Processor] = [
+        name,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    render = structlog.processors.JSONRenderer(sort_keys=True)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(sort_keys=True),
-        ],
+        processors=[*processors, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=processors,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
 
 
 @dataclass(frozen=True, slots=True)

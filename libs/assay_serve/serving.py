@@ -1,0 +1,136 @@
+"""Serves until told to stop: the server, and beside it store, projector and reactions."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from assay_events.commands import Commands
+from assay_events.connection import Address
+from assay_events.errors import StreamCorrupt
+from assay_events.position import Position
+from assay_events.projector import Projector
+from assay_events.reactions import Reactor
+from assay_serve.health import Health
+from assay_serve.identity import Identities
+from assay_serve.interceptor import Interceptor
+from assay_serve.late_store import LateStore
+from assay_serve.peers import PeerChannels
+from assay_serve.postgres import Reads, open_pool
+from assay_serve.runtime import Runtime, Service, Wired
+from assay_serve.server import Server
+from assay_serve.settings import Settings
+from assay_serve.telemetry import Telemetry
+
+_RETRY_SECONDS = 5.0
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+async def serve(service: Service, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; what is away is waited for, with health NOT_SERVING."""
+    health, position = Health(), Position()
+    tell_of_store = health.part("store")
+    store = LateStore(_address(settings), tell_of_store)
+    pool = await open_pool(settings.postgres_url, _schema(service))
+    peers = PeerChannels(service.name, settings.service_key, settings.peers)
+    runtime = Runtime(
+        settings=settings,
+        store=store,
+        commands=Commands(store, context=service.name, deployment=settings.deployment),
+        reads=Reads(pool, position, store),
+        peers=peers,
+    )
+    wired = service.wire(runtime)
+    telemetry = _telemetry(settings)
+    interceptor = Interceptor(Identities(settings.jwks, service.name), telemetry)
+    server = Server(settings.listen, wired.bindings, interceptor)
+    try:
+        await server.start()
+        await _run_until_signalled(
+            _guarded(store.run, "store", tell_of_store),
+            lambda: health.follow(server),
+            *_background(service, runtime, wired, health, position),
+        )
+    finally:
+        await server.stop()
+        await peers.close()
+        pool.terminate()
+        if telemetry is not None:
+            telemetry.close()
+
+
+def _background(
+    service: Service, runtime: Runtime, wired: Wired, health: Health, position: Position
+) -> list[Callable[[], Awaitable[None]]]:
+    """Return what runs beside the server, each guarded: one that fails leaves commands answered."""
+    settings, tasks = runtime.settings, list[Callable[[], Awaitable[None]]]()
+    if service.projection is not None:
+        tell = health.part("projection")
+        projector = Projector(
+            runtime.store,
+            settings.postgres_url,
+            service.projection,
+            settings.deployment,
+            position,
+            tell,
+        )
+        tasks.append(_guarded(projector.run, "projection", tell))
+    for reaction in wired.reactions:
+        reactor = Reactor(runtime.store, settings.postgres_url, service.name, reaction)
+        tasks.append(_guarded(reactor.run, reaction.name, health.part(reaction.name, "")))
+    for number, task in enumerate(wired.tasks):
+        name = f"task {number}"
+        tasks.append(_guarded(task, name, health.part(name, "")))
+    return tasks
+
+
+def _guarded(
+    run: Callable[[], Awaitable[None]], name: str, tell: Callable[[str], None]
+) -> Callable[[], Awaitable[None]]:
+    """Return `run`, begun again after a fault, but not after one that only a person can mend."""
+
+    async def guarded() -> None:
+        while True:
+            try:
+                return await run()
+            except StreamCorrupt as fault:
+                log.critical("part.stopped", part=name, cause=fault.message)
+                return tell(fault.message)
+            except Exception as error:
+                log.exception("part.failed", part=name)
+                tell(f"It failed: {type(error).__name__}.")
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    return guarded
+
+
+async def _run_until_signalled(*runs: Callable[[], Awaitable[None]]) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(_awaited(run)) for run in runs]
+        await stopped.wait()
+        log.info("server.stopping")
+        for task in running:
+            task.cancel()
+
+
+async def _awaited(run: Callable[[], Awaitable[None]]) -> None:
+    await run()
+
+
+def _address(settings: Settings) -> Address:
+    return Address(settings.nats_url, settings.nats_user, settings.nats_password)
+
+
+def _schema(service: Service) -> str:
+    return service.name if service.projection is None else service.projection.name
+
+
+def _telemetry(settings: Settings) -> Telemetry | None:
+    endpoint = settings.telemetry_endpoint
+    return Telemetry(settings.service, endpoint) if endpoint else None
