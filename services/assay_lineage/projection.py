@@ -12,7 +12,7 @@ from assay.metadata.v1.events_pb2 import ModelVersionRegistered
 from assay.names import ArtifactName, DatasetName, NamespaceName, RunName, VersionName
 from assay_events.envelope import Recorded
 from assay_events.projection import Add, Projection, Put, Write
-from assay_lineage.queries import code_node
+from assay_lineage.queries.graph import code_node
 
 
 def apply(recorded: Recorded) -> Iterable[Write]:
@@ -76,7 +76,8 @@ def _run_nodes(event: RunRecorded) -> Iterable[Write]:
     namespace = _namespace(event)
     yield _node(event.name, event.display_name)
     for dataset in event.input_datasets:
-        yield _node(str(DatasetName.of(namespace, dataset.digest)), dataset.display_name)
+        if dataset.display_name:
+            yield _node(str(DatasetName.of(namespace, dataset.digest)), dataset.display_name)
     if event.code.commit:
         name = f"{event.code.repository}@{event.code.commit}"
         yield _node(code_node(namespace, event.code.repository, event.code.commit), name)

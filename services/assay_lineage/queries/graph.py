@@ -1,12 +1,11 @@
-"""What the read model of lineage answers: runs, and what lies up and down the graph."""
+"""What lies up and down the graph."""
 
 from dataclasses import dataclass
 from hashlib import sha256
 
-from asyncpg import Connection
-
 from assay.lineage.v1.resources_pb2 import NodeKind
 from assay.names import NamespaceName
+from assay_serve.postgres import Connection
 
 MOST_NODES = 10_000
 MOST_EDGES = 50_000

@@ -1,0 +1,1 @@
+"""What the lineage service answers."""
