@@ -1,7 +1,11 @@
 """What goes wrong outside the rules.
 
-A part that is away, a read model that lags, a broken stream.
+A part that is away, a read model that lags, a broken stream, lost bytes.
 """
+
+from collections.abc import Mapping
+
+from assay.error.v1.error_reason_pb2 import Reason
 
 
 class Unavailable(Exception):
@@ -35,6 +39,17 @@ class StreamCorrupt(Exception):
         super().__init__(message)
         self.message = message
         self.revision = revision
+
+
+class DataLoss(Exception):
+    """What was recorded as stored is gone, or is no longer what it was."""
+
+    def __init__(self, reason: Reason.ValueType, message: str, **metadata: str) -> None:
+        """Keep the reason for programs and the message for people."""
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.metadata: Mapping[str, str] = metadata
 
 
 class LostRace(Exception):

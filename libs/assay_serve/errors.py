@@ -119,10 +119,8 @@ def _outside(error: BaseException, request_id: str) -> Answer:
                 code_pb2.DATA_LOSS, reason, error.message, metadata=metadata, is_fault=True
             )
         case DataLoss():
-            metadata = error.metadata
-            return Answer(
-                code_pb2.DATA_LOSS, error.reason, error.message, metadata=metadata, is_fault=True
-            )
+            code = code_pb2.DATA_LOSS
+            return Answer(code, error.reason, error.message, error.metadata, is_fault=True)
         case LostRace():
             message = "Try again: others keep writing to the same resource."
             return Answer(code_pb2.ABORTED, Reason.REASON_LOST_RACE, message)
