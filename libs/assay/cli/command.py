@@ -1,0 +1,137 @@
+"""What all commands share: four options, one client, one way to answer and to fail."""
+
+import inspect
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec
+
+import typer
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from assay.cli.screen import Screen
+    from assay.client import Client
+    from assay.folder import DataFolder
+
+_P = ParamSpec("_P")
+_OPTIONS: dict[str, tuple[object, object]] = {
+    "data": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="DIR", help="Data folder of the stack; ASSAY_DATA, else ./.assay."
+            ),
+        ],
+        "",
+    ),
+    "as_user": (
+        Annotated[str, typer.Option("--as", metavar="USER", help="Act as this user.")],
+        "",
+    ),
+    "namespace": (
+        Annotated[str, typer.Option(metavar="NS", help="Namespace of bare names.")],
+        "default",
+    ),
+    "as_json": (
+        Annotated[bool, typer.Option("--json", help="Print the response as JSON.")],
+        False,
+    ),
+}
+
+
+class Context:
+    """What one command was told, and what it needs; made only when it is used.
+
+    Attributes:
+        hints: The next command to try, by the reason of a refusal.
+    """
+
+    def __init__(self, data: str, as_user: str, namespace: str, *, as_json: bool) -> None:
+        self.data = data
+        self.as_user = as_user
+        self.namespace = namespace
+        self.as_json = as_json
+        self.hints: dict[str, str] = {}
+
+    @cached_property
+    def folder(self) -> "DataFolder":
+        """The data folder."""
+        from assay.folder import DataFolder
+
+        return DataFolder.find(self.data)
+
+    @cached_property
+    def client(self) -> "Client":
+        """A client that reads what earlier commands wrote."""
+        from assay.cli import memory
+        from assay.client import Client
+
+        client = Client.connect(self.data, as_user=self.as_user, namespace=self.namespace)
+        memory.recall(self.folder, client)
+        return client
+
+    @cached_property
+    def screen(self) -> "Screen":
+        """Where people read."""
+        from assay.cli.screen import Screen
+
+        return Screen(self.folder)
+
+    def answer(self, response: "Message", show: Callable[["Screen"], None]) -> None:
+        """Print `response` as JSON, or let `show` print it for people."""
+        if self.as_json:
+            from assay.cli.screen import to_json
+
+            print(to_json(response))
+        else:
+            show(self.screen)
+
+    def command(self, *words: str) -> str:
+        """Return a command line of `assay` for the same folder, namespace."""
+        import shlex
+
+        options = ["--data", self.data] if self.data else []
+        if self.namespace != "default":
+            options += ["--namespace", self.namespace]
+        return shlex.join(["assay", *words, *options])
+
+    def close(self) -> None:
+        """Close the client, if there is one, and keep how fresh its answers were."""
+        if "client" in vars(self):
+            from assay.cli import memory
+
+            memory.keep(self.folder, self.client)
+            self.client.close()
+
+
+def command(
+    app: typer.Typer, name: str
+) -> Callable[[Callable[Concatenate[Context, _P], None]], Callable[..., None]]:
+    """Make a function a command of `app` that takes the shared options too."""
+
+    def register(function: Callable[Concatenate[Context, _P], None]) -> Callable[..., None]:
+        def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            from assay.cli.failures import explained
+
+            data, as_user, namespace = (str(kwargs.pop(key)) for key in _TEXTS)
+            context = Context(data, as_user, namespace, as_json=bool(kwargs.pop("as_json")))
+            with explained(context):
+                function(context, *args, **kwargs)
+
+        own = inspect.signature(function, eval_str=True)
+        shared = [
+            inspect.Parameter(
+                key, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+            )
+            for key, (annotation, default) in _OPTIONS.items()
+        ]
+        parameters = [*list(own.parameters.values())[1:], *shared]
+        vars(run)["__signature__"] = own.replace(parameters=parameters)
+        run.__doc__, run.__name__, run.__annotations__ = function.__doc__, name, {}
+        return app.command(name)(run)
+
+    return register
+
+
+_TEXTS = ("data", "as_user", "namespace")
