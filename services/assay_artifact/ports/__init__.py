@@ -1,0 +1,1 @@
+"""The object store: what the service needs of it, and S3."""
