@@ -110,14 +110,12 @@ def _outside(error: BaseException, request_id: str) -> Answer:
         case Unavailable():
             return _away(error.message, error.retry_seconds)
         case ProjectionBehind():
-            metadata = {"position": str(error.position), "wanted": str(error.wanted)}
-            return _away(str(error), 0.1, Reason.REASON_PROJECTION_BEHIND, metadata)
+            places = {"position": str(error.position), "wanted": str(error.wanted)}
+            return _away(str(error), 0.1, Reason.REASON_PROJECTION_BEHIND, places)
         case StreamCorrupt():
-            metadata = {"revision": str(error.revision)}
+            place = {"revision": str(error.revision)}
             reason = Reason.REASON_STREAM_CORRUPT
-            return Answer(
-                code_pb2.DATA_LOSS, reason, error.message, metadata=metadata, is_fault=True
-            )
+            return Answer(code_pb2.DATA_LOSS, reason, error.message, place, is_fault=True)
         case DataLoss():
             code = code_pb2.DATA_LOSS
             return Answer(code, error.reason, error.message, error.metadata, is_fault=True)

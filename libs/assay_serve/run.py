@@ -36,7 +36,7 @@ def main(service: Service, arguments: Sequence[str], environ: Mapping[str, str])
     if verb != "serve" and verb not in _UPKEEP:
         sys.stderr.write(f"Use assay-{service.name} serve | prepare | rebuild | check.\n")
         return _MISUSED
-    log_as_json(service.name)
+    log_as_json(service.name, environ.get("ASSAY_LOG_LEVEL", ""))
     try:
         return uvloop.run(_do(service, verb, Settings.from_environ(environ)))
     except (BadSettings, UnknownAnnotation) as error:

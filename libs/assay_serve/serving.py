@@ -3,15 +3,19 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
+import asyncpg
 import structlog
 
 from assay_events.commands import Commands
 from assay_events.connection import Address
-from assay_events.errors import StreamCorrupt
+from assay_events.errors import StreamCorrupt, Unavailable
 from assay_events.position import Position
+from assay_events.projection import Projection
 from assay_events.projector import Projector
 from assay_events.reactions import Reactor
+from assay_events.rebuild import Rebuilder
 from assay_serve.health import Health
 from assay_serve.identity import Identities
 from assay_serve.interceptor import Interceptor
@@ -24,6 +28,7 @@ from assay_serve.settings import Settings
 from assay_serve.telemetry import Telemetry
 
 _RETRY_SECONDS = 5.0
+_AWAY_SECONDS = 0.5
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -67,16 +72,8 @@ def _background(
     """Return what runs beside the server, each guarded: one that fails leaves commands answered."""
     settings, tasks = runtime.settings, list[Callable[[], Awaitable[None]]]()
     if service.projection is not None:
-        tell = health.part("projection")
-        projector = Projector(
-            runtime.store,
-            settings.postgres_url,
-            service.projection,
-            settings.deployment,
-            position,
-            tell,
-        )
-        tasks.append(_guarded(projector.run, "projection", tell))
+        read_model = _ReadModel(service.projection, runtime, position, health.part("projection"))
+        tasks.append(_guarded(read_model.run, "projection", read_model.tell))
     for reaction in wired.reactions:
         reactor = Reactor(runtime.store, settings.postgres_url, service.name, reaction)
         tasks.append(_guarded(reactor.run, reaction.name, health.part(reaction.name, "")))
@@ -84,6 +81,48 @@ def _background(
         name = f"task {number}"
         tasks.append(_guarded(task, name, health.part(name, "")))
     return tasks
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadModel:
+    """Makes the read model where it is missing or of another schema, then keeps it level."""
+
+    projection: Projection
+    runtime: Runtime
+    position: Position
+    tell: Callable[[str], None]
+
+    async def run(self) -> None:
+        await self._prepare()
+        settings = self.runtime.settings
+        projector = Projector(
+            self.runtime.store,
+            settings.postgres_url,
+            self.projection,
+            settings.deployment,
+            self.position,
+            self.tell,
+        )
+        await projector.run()
+
+    async def _prepare(self) -> None:
+        """Prepare as the runtime role; one that does not own the tables finds them prepared."""
+        settings = self.runtime.settings
+        rebuilder = Rebuilder(
+            self.runtime.store, settings.postgres_url, self.projection, settings.deployment
+        )
+        while True:
+            try:
+                if await rebuilder.prepare():
+                    log.info("projection.schema_changed", projection=self.projection.name)
+                    await rebuilder.rebuild()
+                return
+            except asyncpg.InsufficientPrivilegeError:
+                self.tell("Run its `prepare` as the role that owns the tables.")
+            except (OSError, TimeoutError, Unavailable, asyncpg.PostgresError) as error:
+                log.warning("projection.waits", cause=repr(error))
+                self.tell("The read model waits for the event store or Postgres.")
+            await asyncio.sleep(_AWAY_SECONDS)
 
 
 def _guarded(

@@ -35,8 +35,12 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\Z")
 _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
-def log_as_json(service: str) -> None:
-    """Send all logs to stderr, one JSON object a line, each with the service's name."""
+def log_as_json(service: str, level: str = "") -> None:
+    """Send all logs to stderr, one JSON object a line, each with the service's name.
+
+    `level` is the least to be logged, as in warning; any other word means info.
+    """
+    least = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
 
     def name(_: object, __: str, event: EventDict) -> EventDict:
         return {"service": service, **event}
@@ -50,7 +54,7 @@ def log_as_json(service: str) -> None:
     render = structlog.processors.JSONRenderer(sort_keys=True)
     structlog.configure(
         processors=[*processors, render],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -60,7 +64,7 @@ def log_as_json(service: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[handler], level=least, force=True)
 
 
 @dataclass(frozen=True, slots=True)
