@@ -4,7 +4,9 @@ from assay_artifact.ports.presign import Credentials
 from assay_artifact.ports.s3 import S3, Bucket
 from assay_artifact.projection import ARTIFACT
 from assay_artifact.service.artifact import ArtifactService
-from assay_serve.run import Binding, Runtime, Service, Wired, run
+from assay_serve.run import run
+from assay_serve.runtime import Runtime, Service, Wired
+from assay_serve.server import Binding
 
 
 def wire(runtime: Runtime) -> Wired:

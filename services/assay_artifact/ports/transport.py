@@ -14,7 +14,7 @@ from assay_events.errors import Unavailable
 CONNECTIONS = 16
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
-_MAX_BODY_BYTES = 4 * 1024 * 1024
+_MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 _BUSY = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -99,17 +99,17 @@ class Transport:
             preload_content=False,
             timeout=urllib3.Timeout(connect=self._connect_seconds, read=seconds),
         )
+        is_object = max_bytes > 0 and response.status < HTTPStatus.MULTIPLE_CHOICES
         try:
-            content = _read(response, max_bytes or _MAX_BODY_BYTES)
+            content = _read(response, max_bytes if is_object else _MAX_DOCUMENT_BYTES)
         except BaseException:
             response.close()
             raise
         finally:
             response.release_conn()
-        low = {name.lower(): value for name, value in response.headers.items()}
-        is_plain = max_bytes and response.status < HTTPStatus.MULTIPLE_CHOICES
-        code = "" if is_plain else s3_xml.error_code(content)
-        return Answer(response.status, low, content, code)
+        named = {name.lower(): value for name, value in response.headers.items()}
+        code = "" if is_object else s3_xml.error_code(content)
+        return Answer(response.status, named, content, code)
 
 
 def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
