@@ -122,20 +122,17 @@ CREATE TABLE history (
 );
 
 -- indexes
-CREATE UNIQUE INDEX mark_now ON mark (name) WHERE to_revision = 9223372036854775807;
-CREATE UNIQUE INDEX model_now ON model (name) WHERE to_revision = 9223372036854775807;
+-- The primary keys find one row at any revision: they are walked backwards from that revision.
 CREATE INDEX model_by_id ON model (namespace, model_id, from_revision);
 CREATE INDEX model_by_create_time ON model (namespace, create_time, model_id);
 CREATE INDEX model_by_update_time ON model (namespace, update_time, model_id);
+CREATE INDEX version_by_create_time ON version (model, create_time, number);
+CREATE INDEX version_metric_by_value ON version_metric (model, key, value, number);
 -- A hash takes values of any length; a btree refuses long ones.
 CREATE INDEX model_tag_by_value ON model_tag USING hash (value);
-CREATE UNIQUE INDEX version_now ON version (model, number) WHERE to_revision = 9223372036854775807;
-CREATE INDEX version_by_create_time ON version (model, create_time, number);
-CREATE INDEX version_by_digest ON version (manifest_digest);
 CREATE INDEX version_tag_by_value ON version_tag USING hash (value);
 CREATE INDEX version_param_by_value ON version_param USING hash (value);
-CREATE INDEX version_metric_by_value ON version_metric (model, key, value, number);
-CREATE UNIQUE INDEX holding_now ON holding (name) WHERE to_revision = 9223372036854775807;
-CREATE INDEX holding_by_version ON holding (model, number) WHERE to_revision = 9223372036854775807;
-CREATE INDEX holding_by_model ON holding (model, kind, label, from_revision);
+-- What still holds lies at the end of these two, past all that ended before the revision asked for.
+CREATE INDEX holding_by_version ON holding (model, number, to_revision);
+CREATE INDEX holding_by_kind ON holding (model, kind, to_revision);
 CREATE INDEX history_by_model ON history (model, revision);

@@ -63,7 +63,9 @@ def apply(recorded: Recorded) -> Iterator[Write]:
             yield _holding(event, recorded)
         case AliasUnset() | StageUnset():
             yield Drop("holding", {"name": event.name})
-        case GrantedMoveRefused() | GrantEnded():
+        case GrantEnded():
+            yield Change("model", {"name": event.name}, {"update_time": recorded.time})
+        case GrantedMoveRefused():
             pass  # nothing but the history and the etag
         case _:
             raise TypeError(f"Say what rows {event.DESCRIPTOR.full_name} means.")

@@ -1,0 +1,10 @@
+"""All handlers in one object, as grpc wants them."""
+
+from assay_metadata.service.models import Models
+from assay_metadata.service.namespaces import Namespaces
+from assay_metadata.service.targets import Targets
+from assay_metadata.service.versions import Versions
+
+
+class MetadataService(Namespaces, Models, Versions, Targets):
+    """Models, their versions, and the aliases and stages that those hold."""
