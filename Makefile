@@ -55,10 +55,10 @@ clean: ## remove everything that is made here, but for ./.assay
 # ---- the environment: hashed packages, then Assay itself in place, then fresh protos ----
 .venv: $(VENV)/.ready
 
-$(VENV)/.installed: requirements/dev.txt requirements/weights.txt
+$(VENV)/.installed: requirements/dev.txt
 	@test -x $(PY) && $(PY) -c '' 2>/dev/null || tools/make_venv
 	@echo "Installing the pinned packages into $(VENV) (a few minutes the first time)…"
-	@$(PIP) install --quiet --require-hashes --no-deps -r requirements/dev.txt -r requirements/weights.txt
+	@$(PIP) install --quiet --require-hashes --no-deps -r requirements/dev.txt
 	@touch $@
 
 $(VENV)/.editable: $(VENV)/.installed pyproject.toml hatch_build.py

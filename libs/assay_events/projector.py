@@ -25,14 +25,7 @@ SELECT_POSITION = "SELECT revision, stream_time, schema_digest FROM position"
 TRY_LOCK = "SELECT pg_try_advisory_lock($1, $2)"
 _LOCK_CLASS = 0x0A55A7
 _RETRY_SECONDS = 1.0
-_AWAY = (
-    OSError,
-    TimeoutError,
-    Unavailable,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-)
+_AWAY = (OSError, TimeoutError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Projector:
