@@ -1,0 +1,64 @@
+"""A read model that follows a real stream into a real Postgres while a test asks it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from assay_events.position import Position
+from assay_events.projection import Projection
+from assay_events.projector import Projector
+from assay_events.rebuild import Rebuilder
+from assay_events.store import EventStore
+from assay_serve.postgres import Reads, open_pool
+from tests.support.scribe import DEPLOYMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What follows: what reads it, what rebuilds and checks it, and how far it is."""
+
+    reads: Reads
+    rebuilder: Rebuilder
+    position: Position
+    task: asyncio.Task[None]
+
+    async def reach(self, revision: int) -> None:
+        """Wait until the read model has seen a revision."""
+        waiting = asyncio.create_task(self.position.wait_for(revision, 10))
+        await asyncio.wait({waiting, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        if self.task.done():
+            self.task.result()
+        await waiting
+
+
+@asynccontextmanager
+async def following(
+    store: EventStore, projection: Projection, dsn: str, owner_dsn: str = "", role: str = ""
+) -> AsyncIterator[Following]:
+    """Make the tables anew as their owner, and keep them level with the stream as who serves."""
+    rebuilder = Rebuilder(store, owner_dsn or dsn, projection, DEPLOYMENT, role)
+    await drop(owner_dsn or dsn, projection.name)
+    await rebuilder.prepare()
+    position = Position()
+    projector = Projector(store, dsn, projection, DEPLOYMENT, position)
+    reads = Reads(await open_pool(dsn, projection.name), position, store)
+    task = asyncio.create_task(projector.run())
+    try:
+        yield Following(reads, rebuilder, position, task)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await reads.close()
+
+
+async def drop(dsn: str, schema: str) -> None:
+    """Take away what an earlier test left."""
+    db = await asyncpg.connect(dsn)
+    for suffix in ("", "_old", "_green", "_check"):
+        await db.execute(f"DROP SCHEMA IF EXISTS {schema}{suffix} CASCADE")
+    await db.close()
