@@ -4,36 +4,35 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from assay import credentials, registering, signing, watching
-from assay.approval.v1.approval_service_pb2_grpc import (
-    ApprovalServiceAsyncStub,
-    ApprovalServiceStub,
-)
+from assay.approval.v1.approval_service_pb2_grpc import ApprovalServiceStub
 from assay.approval.v1.resources_pb2 import Approval
-from assay.artifact.v1.artifact_service_pb2_grpc import (
-    ArtifactServiceAsyncStub,
-    ArtifactServiceStub,
-)
+from assay.artifact.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from assay.artifact.v1.resources_pb2 import Manifest
-from assay.audit.v1.audit_service_pb2_grpc import AuditServiceAsyncStub, AuditServiceStub
+from assay.audit.v1.audit_service_pb2_grpc import AuditServiceStub
 from assay.calls import Calls, RetryPolicy
 from assay.channels import open_async, open_sync
 from assay.endpoints import Endpoints
 from assay.event.v1.envelope_pb2 import RecordedEvent
 from assay.event.v1.event_service_pb2 import WatchRequest
-from assay.event.v1.event_service_pb2_grpc import EventServiceAsyncStub, EventServiceStub
+from assay.event.v1.event_service_pb2_grpc import EventServiceStub
 from assay.folder import DataFolder
-from assay.lineage.v1.lineage_service_pb2_grpc import LineageServiceAsyncStub, LineageServiceStub
-from assay.metadata.v1.metadata_service_pb2_grpc import (
-    MetadataServiceAsyncStub,
-    MetadataServiceStub,
-)
+from assay.lineage.v1.lineage_service_pb2_grpc import LineageServiceStub
+from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceStub
 from assay.metadata.v1.resources_pb2 import ModelVersion
 from assay.progress import Listener, ignore
 from assay_trust.keys import KeyPair
 from assay_trust.record import Meaning
+
+if TYPE_CHECKING:  # the async stubs are types only: one class serves both kinds of channel
+    from assay.approval.v1.approval_service_pb2_grpc import ApprovalServiceAsyncStub
+    from assay.artifact.v1.artifact_service_pb2_grpc import ArtifactServiceAsyncStub
+    from assay.audit.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
+    from assay.event.v1.event_service_pb2_grpc import EventServiceAsyncStub
+    from assay.lineage.v1.lineage_service_pb2_grpc import LineageServiceAsyncStub
+    from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceAsyncStub
 
 
 class Client:
@@ -175,12 +174,12 @@ class AsyncClient:
     Transfers run in a thread, over a sync client that shares identity and freshness.
     """
 
-    metadata: MetadataServiceAsyncStub
-    artifact: ArtifactServiceAsyncStub
-    lineage: LineageServiceAsyncStub
-    approval: ApprovalServiceAsyncStub
-    audit: AuditServiceAsyncStub
-    events: EventServiceAsyncStub
+    metadata: "MetadataServiceAsyncStub"
+    artifact: "ArtifactServiceAsyncStub"
+    lineage: "LineageServiceAsyncStub"
+    approval: "ApprovalServiceAsyncStub"
+    audit: "AuditServiceAsyncStub"
+    events: "EventServiceAsyncStub"
 
     def __init__(self, endpoints: Endpoints, calls: Calls, namespace: str = "default") -> None:
         self._calls = calls

@@ -4,13 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import grpc
 
 from assay.calls import RetryPolicy, is_retryable
 from assay.errors import from_rpc
 from assay.event.v1 import envelope_pb2, event_service_pb2
-from assay.event.v1.event_service_pb2_grpc import EventServiceAsyncStub, EventServiceStub
+from assay.event.v1.event_service_pb2_grpc import EventServiceStub
+
+if TYPE_CHECKING:
+    from assay.event.v1.event_service_pb2_grpc import EventServiceAsyncStub
 
 
 @dataclass(slots=True)
@@ -57,7 +61,7 @@ def watch(
 
 
 async def watch_async(
-    stub: EventServiceAsyncStub, request: event_service_pb2.WatchRequest, policy: RetryPolicy
+    stub: "EventServiceAsyncStub", request: event_service_pb2.WatchRequest, policy: RetryPolicy
 ) -> AsyncIterator[envelope_pb2.RecordedEvent]:
     """Yield the events that `request` asks for, each once, over as many calls as it takes."""
     position = _begin(request, policy)
