@@ -47,7 +47,8 @@ async def create(db: asyncpg.Connection, projection: Projection, schema: str) ->
 
 async def create_indexes(db: asyncpg.Connection, projection: Projection) -> None:
     """Make the indexes of a loaded read model."""
-    await db.execute(projection.indexes_sql)
+    if projection.indexes_sql.strip():  # asyncpg fails on a query that is empty
+        await db.execute(projection.indexes_sql)
 
 
 async def grant(db: asyncpg.Connection, schema: str, role: str) -> None:
