@@ -44,7 +44,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestApproval:
+class Request:
     """Ask for `version` to be let into `target`; `policies` are those that govern it now."""
 
     name: str
@@ -81,7 +81,7 @@ class Revoke:
     reason: PersonalText
 
 
-Command: TypeAlias = RequestApproval | Sign | Reject | Revoke
+Command: TypeAlias = Request | Sign | Reject | Revoke
 Event: TypeAlias = (
     ApprovalRequested | ApprovalSigned | ApprovalRejected | ApprovalGranted | ApprovalRevoked
 )
@@ -115,7 +115,7 @@ class Approval:
 def decide(command: Command, state: Approval) -> Sequence[Event]:
     """Return the facts that `command` brings about; raise a Refusal if a rule forbids it."""
     match command:
-        case RequestApproval():
+        case Request():
             return _request(command, state)
         case Sign():
             return _sign(command, state)
@@ -163,7 +163,7 @@ def check_may_sign(approval: str, signing_as: str, state: Approval) -> None:
         raise Rejection(Reason.REASON_NOT_OPEN, words, state=_word(state))
 
 
-def _request(command: RequestApproval, state: Approval) -> Sequence[Event]:
+def _request(command: Request, state: Approval) -> Sequence[Event]:
     if state.name:
         raise AlreadyExists(state.name)
     if command.version.parent != command.target.parent:

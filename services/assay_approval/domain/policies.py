@@ -53,8 +53,7 @@ def decide(command: PublishPolicy, state: Policies) -> Sequence[PolicyPublished]
     newest = state.newest.get(command.policy)
     number = newest.number if newest else 0
     if command.known_number and command.known_number != number:
-        words = "Read the policy again: a newer version was published."
-        raise Aborted(Reason.REASON_ETAG_MISMATCH, words)
+        raise newer_policy()
     digest = policy_digest(spec)
     if newest and newest.digest == digest:
         return []
@@ -125,6 +124,12 @@ def _ids(ids: Iterable[str], parse: Callable[[str], str], field_name: str) -> li
         return sorted({each if each == ANY else parse(each) for each in ids})
     except names.MalformedName as error:
         raise bad_policy(str(error), field_name) from error
+
+
+def newer_policy() -> Aborted:
+    """Return the refusal of a version on top of one that is no longer the newest."""
+    words = "Read the policy again and send its new etag: it was changed since it was read."
+    return Aborted(Reason.REASON_ETAG_MISMATCH, words)
 
 
 def bad_policy(message: str, field_name: str) -> Invalid:

@@ -30,7 +30,7 @@ class CreatePrincipal:
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolKey:
+class Enrol:
     """Enrol a key for the caller, who proves to hold it by signing `record` with it."""
 
     principal: str
@@ -52,7 +52,7 @@ class RevokeKey:
     is_owner: bool
 
 
-Command: TypeAlias = CreatePrincipal | EnrolKey | RevokeKey
+Command: TypeAlias = CreatePrincipal | Enrol | RevokeKey
 Event: TypeAlias = PrincipalCreated | KeyEnrolled | KeyRevoked
 
 
@@ -85,7 +85,7 @@ def decide(command: Command, state: Principal) -> Sequence[Event]:
     match command:
         case CreatePrincipal():
             return _create(command, state)
-        case EnrolKey():
+        case Enrol():
             return _enrol(command, state)
         case RevokeKey():
             return _revoke(command, state)
@@ -117,7 +117,7 @@ def _create(command: CreatePrincipal, state: Principal) -> Sequence[Event]:
     return [created]
 
 
-def _enrol(command: EnrolKey, state: Principal) -> Sequence[Event]:
+def _enrol(command: Enrol, state: Principal) -> Sequence[Event]:
     if command.is_owner:
         words = "Enrol keys of other people: the owner of the deployment never approves."
         raise Forbidden(Reason.REASON_OWNER_MAY_NOT_SIGN, words)
@@ -135,7 +135,7 @@ def _enrol(command: EnrolKey, state: Principal) -> Sequence[Event]:
     return []
 
 
-def _proven(command: EnrolKey) -> KeyEnrolled:
+def _proven(command: Enrol) -> KeyEnrolled:
     """Return the event, once the holder of the key has proven to hold it."""
     try:
         record = EnrolmentRecord.from_bytes(command.record)

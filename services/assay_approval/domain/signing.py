@@ -78,7 +78,7 @@ def read_record(signing: Signing) -> SigningRecord:
         raise bad_signature("Sign a record that names you and this deployment.")
     if abs(record.time - signing.at) > CLOCK_TOLERANCE:
         raise stale_record()
-    if not is_bound(signing.reason, record.reason_commitment):
+    if not _is_own_reason(signing, record):
         raise bad_signature("Send the reason just as PrepareSignature gave it for this record.")
     if not _is_own_name(signing, record):
         raise bad_signature("Send the printed name just as PrepareSignature gave it.")
@@ -88,6 +88,12 @@ def read_record(signing: Signing) -> SigningRecord:
 def bad_signature(message: str) -> Rejection:
     """Return the refusal of a signature that does not fit."""
     return Rejection(Reason.REASON_BAD_SIGNATURE, message)
+
+
+def _is_own_reason(signing: Signing, record: SigningRecord) -> bool:
+    """Return whether the record binds the reason, which is told where one is bound."""
+    is_told = bool(signing.reason.clear) or not record.reason_commitment
+    return is_told and is_bound(signing.reason, record.reason_commitment)
 
 
 def _is_own_name(signing: Signing, record: SigningRecord) -> bool:

@@ -14,7 +14,7 @@ from assay_approval.domain.approval import (
     Event,
     Facts,
     Reject,
-    RequestApproval,
+    Request,
     Sign,
 )
 from assay_approval.domain.policies import Version
@@ -80,9 +80,9 @@ def policy(name: str = "production", quorum: int = 2, number: int = 1) -> Versio
     return Version(full, number, policy_digest(spec), spec)
 
 
-def request(quorum: int = 2, submitter: Person = ANN) -> RequestApproval:
+def request(quorum: int = 2, submitter: Person = ANN) -> Request:
     """Return the request that Ann makes."""
-    return RequestApproval(
+    return Request(
         name=APPROVAL_NAME,
         version=VERSION,
         target=TARGET,
@@ -145,7 +145,7 @@ def reject(person: Person, of: ApprovalRequested, reason: str = "Drifts on new d
     return Reject(of.name, signing(person, record(person, of, Meaning.REJECTED, reason), reason))
 
 
-def history(*commands: Sign | Reject | RequestApproval) -> list[Event]:
+def history(*commands: Sign | Reject | Request) -> list[Event]:
     """Return the events of commands that are all let through."""
     events: list[Event] = []
     for command in commands:

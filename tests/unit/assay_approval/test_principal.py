@@ -9,7 +9,7 @@ from assay.approval.v1.events_pb2 import KeyClaimed, KeyEnrolled, KeyRevoked, Pr
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay_approval.domain.key import KEY, ClaimKey
-from assay_approval.domain.principal import PRINCIPAL, CreatePrincipal, EnrolKey, RevokeKey
+from assay_approval.domain.principal import PRINCIPAL, CreatePrincipal, Enrol, RevokeKey
 from assay_events.decider import Forbidden
 from assay_events.spec import Spec
 from assay_trust import dsse
@@ -39,9 +39,9 @@ def enrolment(person: Person, **changes: object) -> EnrolmentRecord:
     return replace(record, **changes)  # type: ignore[arg-type]
 
 
-def enrol(person: Person = BOB, record: EnrolmentRecord | None = None) -> EnrolKey:
+def enrol(person: Person = BOB, record: EnrolmentRecord | None = None) -> Enrol:
     data = (record or enrolment(person)).to_bytes()
-    return EnrolKey(
+    return Enrol(
         principal=person.name,
         public_key=person.pair.public,
         record=data,

@@ -1,0 +1,1 @@
+"""What the approval service answers: people and keys, policies, approvals, grants."""
