@@ -12,6 +12,8 @@ from hashlib import sha256
 from assay_events.decider import subject
 from assay_events.envelope import Recorded, context_of
 
+_SUBJECT_TOKENS = 5  # assay.v1.<context>.<aggregate>.<token>
+_MOST_CHARACTERS = 200  # of a subject: what an index of Postgres surely holds
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
@@ -50,9 +52,11 @@ def digest(body: bytes) -> bytes:
 
 def _fits(resource: str, nats_subject: str) -> bool:
     """Return whether the resource, or one above it, is the aggregate of the subject."""
-    _, _, context, aggregate, _ = nats_subject.split(".")
+    tokens = nats_subject.split(".")
+    if len(tokens) != _SUBJECT_TOKENS or len(nats_subject) > _MOST_CHARACTERS:
+        return False
     pieces = resource.split("/")
     return any(
-        subject(context, aggregate, "/".join(pieces[:length])) == nats_subject
-        for length in range(len(pieces), 0, -1)
+        subject(tokens[2], tokens[3], "/".join(pieces[:length])) == nats_subject
+        for length in range(len(pieces), 0, -2)
     )

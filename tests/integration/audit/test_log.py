@@ -129,6 +129,25 @@ async def test_garbage_is_stored_and_flagged_and_stops_nothing(
     assert got.entry.envelope == b"x" * 900_000
 
 
+@pytest.mark.parametrize("tail", ["x", "model.a.b", f"{'z' * 3000}.{'0' * 32}"])
+async def test_an_event_forged_for_a_subject_of_no_aggregate_counts_nowhere(
+    scribe: Scribe, log: Following, audit: AuditService, tail: str
+) -> None:
+    event = ModelCreated(name=CHURN)
+    forged = Envelope(
+        type="assay.metadata.v1.ModelCreated",
+        source="services/metadata",
+        subject=CHURN,
+        request_id=REQUEST,
+        aggregate=f"assay.v1.metadata.{tail}",
+        deployment=DEPLOYMENT,
+        data=event.SerializeToString(),
+    )
+    revision = await scribe.write_raw("metadata", forged.SerializeToString(), forged.type, tail)
+    await log.reach(revision)
+    assert await listed(audit, ListLogEntriesRequest(filter="is_valid = false")) == [revision]
+
+
 async def test_a_replayed_log_is_the_same_row_by_row(scribe: Scribe, log: Following) -> None:
     for number in range(10):
         await scribe.write(ModelCreated(name=f"{CHURN}-{number}"))
