@@ -113,7 +113,12 @@ class Transport:
 
 
 def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
-    content = response.read(max_bytes, decode_content=False)
-    if len(content) == max_bytes:
-        response.close()  # there may be more, which nobody wants
-    return content
+    """Return the body up to `max_bytes`; only reading on to its end shows whether it came whole."""
+    content = bytearray()
+    while len(content) < max_bytes:
+        chunk = response.read(max_bytes - len(content), decode_content=False)
+        if not chunk:
+            return bytes(content)
+        content += chunk
+    response.close()  # there may be more, which nobody wants
+    return bytes(content)
