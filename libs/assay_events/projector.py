@@ -114,6 +114,8 @@ class Projector:
         self, db: asyncpg.Connection, tables: dict[str, Table], batch: Sequence[Stored], mark: Mark
     ) -> None:
         if not batch:
+            if db.is_closed():
+                raise Unavailable("Postgres has closed the connection.")
             return
         before = mark.revision
         await self._batches.fetch_heads(db, self._batches.concerned(batch))
