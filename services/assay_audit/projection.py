@@ -18,6 +18,7 @@ from assay.approval.v1.events_pb2 import (
     KeyEnrolled,
     KeyRevoked,
 )
+from assay.approval.v1.resources_pb2 import PolicyRef
 from assay.event.v1.envelope_pb2 import Envelope
 from assay.metadata.v1.events_pb2 import (
     AliasSet,
@@ -26,11 +27,12 @@ from assay.metadata.v1.events_pb2 import (
     StageSet,
     StageUnset,
 )
+from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_events.envelope import Recorded, context_of
 from assay_events.projection import Add, Projection, Put, Write
-from assay_trust import dsse, personal
+from assay_trust import dsse, keys, personal
 from assay_trust.errors import TrustError
-from assay_trust.record import SIGNATURE_TYPE, Meaning, SigningRecord
+from assay_trust.record import SIGNATURE_TYPE, Meaning, Named, SigningRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_CHARACTERS = 600  # of 4 bytes each: what an index entry of Postgres holds
@@ -133,6 +135,7 @@ def _request(recorded: Recorded, event: ApprovalRequested) -> Write:
         "approval": _text(event.name),
         "submitter": _text(event.submitter),
         "policies": [_text(policy.name) for policy in event.policies],
+        "terms": _terms(event.nonce, event.policies),
     }
     return Add("request", row)
 
@@ -148,8 +151,9 @@ def _signature(recorded: Recorded, event: ApprovalSigned) -> Write:
         "version": _text(record.subject.name),
         "manifest_digest": _text(record.subject.digest),
         "target": _text(record.target),
+        "terms": _terms(record.nonce, record.policies),
         "printed_name": _text(event.printed_name.clear),
-        "reason": _text(recorded.reason),
+        "reason": _text(_bound_reason(recorded.envelope.reason, record)),
         "sign_time": record.time,
     }
     return Add("signature", row)
@@ -172,23 +176,36 @@ def _signature_defect(recorded: Recorded) -> str:
     try:
         dsse.verify(event.public_key, SIGNATURE_TYPE, event.record, event.signature)
         record = SigningRecord.from_bytes(event.record)
-        is_bound = _is_bound(event, record)
+        is_bound = _is_bound(event.printed_name, record.printed_name_commitment)
     except TrustError as error:
         return f"its signature does not hold: {error}"
     meaning = Meaning.APPROVED if isinstance(event, ApprovalSigned) else Meaning.REJECTED
     said = (record.deployment, record.approval, record.signer, record.key, record.meaning)
     deployment = recorded.envelope.deployment
-    if said != (deployment, event.name, event.signer, event.key, meaning):
+    is_own = record.key.endswith(f"/{keys.key_id(event.public_key)}")
+    if not is_own or said != (deployment, event.name, event.signer, event.key, meaning):
         return "its signature covers another record."
     return "" if is_bound else "its printed name is not the one that was signed."
 
 
-def _is_bound(event: ApprovalSigned | ApprovalRejected, record: SigningRecord) -> bool:
-    """Tell whether the printed name is the one that the record commits to; a forgotten one is."""
-    name = event.printed_name
-    if name.commitment.hex() != record.printed_name_commitment:
+def _is_bound(text: PersonalText, commitment: str) -> bool:
+    """Tell whether a record commits to a text; one that was forgotten is still committed to."""
+    if text.commitment.hex() != commitment:
         return False
-    return not name.clear or personal.matches(name.clear, name.salt, name.commitment)
+    return not text.clear or personal.matches(text.clear, text.salt, text.commitment)
+
+
+def _bound_reason(reason: PersonalText, record: SigningRecord) -> str:
+    """Return the reason if the signer signed it, else nothing."""
+    try:
+        return reason.clear if _is_bound(reason, record.reason_commitment) else ""
+    except TrustError:
+        return ""
+
+
+def _terms(nonce: str, policies: Iterable[PolicyRef | Named]) -> list[str]:
+    """Return what a signature must cover beside version and target."""
+    return [_text(nonce), *sorted(_text(f"{p.name} {p.digest}") for p in policies)]
 
 
 def _text(value: str) -> str:

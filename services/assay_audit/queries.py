@@ -47,20 +47,21 @@ SELECT manifest_digest, registrant FROM registration
 WHERE version = $1 AND revision <= $2 ORDER BY revision LIMIT 1
 """
 REQUEST = """
-SELECT submitter, policies FROM request
+SELECT submitter, policies, terms FROM request
 WHERE approval = $1 AND revision <= $2 ORDER BY revision LIMIT 1
 """
 IS_REVOKED = """
 SELECT is_revoked FROM outcome
 WHERE approval = $1 AND from_revision <= $2 AND to_revision > $2
 """
-# A signature counts if it covers this very version, digest and target, and its key might sign then.
+# A signature counts if it covers this very version and target under these very terms, and its key
+# might sign then.
 SIGNERS = """
 SELECT DISTINCT ON (s.signer) s.signer, s.printed_name, s.key, s.sign_time, s.reason, s.revision
 FROM signature s JOIN signing_key k ON k.name = s.key AND k.public_key = s.public_key
     AND NOT k.is_revoked AND k.from_revision < s.revision AND k.to_revision > s.revision
 WHERE s.approval = $1 AND s.revision <= $2
-    AND s.target = $3 AND s.version = $4 AND s.manifest_digest = $5
+    AND s.target = $3 AND s.version = $4 AND s.manifest_digest = $5 AND s.terms = $6
 ORDER BY s.signer, s.revision
 """
 
@@ -136,12 +137,15 @@ async def find_approval(
 ) -> Approval:
     """Return an approval as it was at a revision, with the signatures that cover the version."""
     request = await db.fetchrow(REQUEST, name, revision)
-    is_revoked = await db.fetchval(IS_REVOKED, name, revision)
-    signers = await db.fetch(SIGNERS, name, revision, target, version, manifest_digest)
+    if request is None:
+        return Approval(name)
+    signers = await db.fetch(
+        SIGNERS, name, revision, target, version, manifest_digest, request["terms"]
+    )
     return Approval(
         name=name,
-        submitter=request["submitter"] if request else "",
-        policies=request["policies"] if request else (),
+        submitter=request["submitter"],
+        policies=request["policies"],
         signers=sorted(signers, key=lambda signer: int(signer["revision"])),
-        is_revoked=bool(is_revoked),
+        is_revoked=bool(await db.fetchval(IS_REVOKED, name, revision)),
     )

@@ -37,11 +37,13 @@ CREATE TABLE registration (
     registrant text NOT NULL
 );
 
+-- `terms` are the nonce and the policies: a signature counts if it covers the same.
 CREATE TABLE request (
     revision bigint PRIMARY KEY,
     approval text NOT NULL,
     submitter text NOT NULL,
-    policies text[] NOT NULL
+    policies text[] NOT NULL,
+    terms text[] NOT NULL
 );
 
 CREATE TABLE outcome (
@@ -71,6 +73,7 @@ CREATE TABLE signature (
     version text NOT NULL,
     manifest_digest text NOT NULL,
     target text NOT NULL,
+    terms text[] NOT NULL,
     printed_name text NOT NULL,
     reason text NOT NULL,
     sign_time timestamptz NOT NULL

@@ -36,6 +36,8 @@ CHURN = "namespaces/default/models/churn"
 VERSION = f"{CHURN}/versions/3"
 STAGE = f"{CHURN}/stages/production"
 DIGEST = "sha256:" + "9f" * 32
+POLICY = "namespaces/default/policies/two/versions/1"
+TERMS = ["ab" * 32, f"{POLICY} {DIGEST}"]
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 PAIR = keys.generate()
 KEY = f"{BOB}/keys/{keys.key_id(PAIR.public)}"
@@ -66,7 +68,7 @@ def signed(
             nonce="ab" * 32,
             subject=Named(VERSION, DIGEST),
             target=STAGE,
-            policies=(Named("namespaces/default/policies/two/versions/1", DIGEST),),
+            policies=(Named(POLICY, DIGEST),),
             meaning=Meaning.APPROVED,
             signer=BOB,
             key=KEY,
@@ -142,15 +144,17 @@ def test_what_the_rows_of_the_answer_are() -> None:
             {"revision": 7, "version": VERSION, "manifest_digest": DIGEST, "registrant": BOB},
         )
     ]
-    policies = [PolicyRef(name="namespaces/default/policies/two/versions/1")]
-    assert rest(ApprovalRequested(name=APPROVAL, submitter=BOB, policies=policies)) == [
+    policies = [PolicyRef(name=POLICY, digest=DIGEST)]
+    asked = ApprovalRequested(name=APPROVAL, submitter=BOB, policies=policies, nonce="ab" * 32)
+    assert rest(asked) == [
         Add(
             "request",
             {
                 "revision": 7,
                 "approval": APPROVAL,
                 "submitter": BOB,
-                "policies": ["namespaces/default/policies/two/versions/1"],
+                "policies": [POLICY],
+                "terms": TERMS,
             },
         )
     ]
@@ -182,6 +186,7 @@ def test_a_signature_is_kept_with_what_it_covers() -> None:
                 "version": VERSION,
                 "manifest_digest": DIGEST,
                 "target": STAGE,
+                "terms": TERMS,
                 "printed_name": "Bob",
                 "reason": "",
                 "sign_time": NOW,
@@ -234,6 +239,23 @@ def test_another_printed_name_is_noticed() -> None:
     assert len(list(apply(recorded(event)))) == 1
     event.printed_name.salt = b"short"
     assert len(list(apply(recorded(event)))) == 1
+
+
+def test_a_reason_that_was_not_signed_is_not_passed_on() -> None:
+    reason = PersonalText(clear="Because.", salt=SALT, commitment=personal.commit("Because.", SALT))
+    commitment = reason.commitment.hex()
+    bound = recorded(signed(lambda r: replace(r, reason_commitment=commitment)), reason=reason)
+    free = recorded(signed(), reason=reason)
+    torn = recorded(
+        signed(lambda r: replace(r, reason_commitment=commitment)),
+        reason=PersonalText(clear="Because.", salt=b"short", commitment=reason.commitment),
+    )
+    reasons = []
+    for event in (bound, free, torn):
+        (_, signature) = apply(event)
+        assert isinstance(signature, Add)
+        reasons.append(signature.row["reason"])
+    assert reasons == ["Because.", "", ""]
 
 
 def test_an_approval_passed_off_as_a_rejection_is_noticed() -> None:
