@@ -1,0 +1,1 @@
+"""The speed ratios of docs/performance.md: `make bench`."""
