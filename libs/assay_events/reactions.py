@@ -88,7 +88,7 @@ class Reactor:
     async def _follow(self) -> None:
         db = await asyncpg.connect(self._dsn, timeout=5)
         try:
-            await db.execute(CREATE.format(schema=self._schema))
+            await self._prepare(db)
             start = await db.fetchval(SELECT.format(schema=self._schema), self._reaction.name)
             async for batch in self._store.read(start or 0, follow=True):
                 if await self._react(batch):
@@ -97,6 +97,12 @@ class Reactor:
                     )
         finally:
             await db.close(timeout=2)
+
+    async def _prepare(self, db: asyncpg.Connection) -> None:
+        """Make the place of the position; one reaction at a time, since Postgres races here."""
+        async with db.transaction():
+            await db.execute("SELECT pg_advisory_xact_lock(hashtext($1))", self._schema)
+            await db.execute(CREATE.format(schema=self._schema))
 
     async def _react(self, batch: Sequence[Stored]) -> bool:
         """Act on what concerns the reaction; return whether the new position is worth keeping."""

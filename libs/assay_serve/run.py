@@ -16,8 +16,9 @@ from assay_serve.runtime import Service
 from assay_serve.serving import serve
 from assay_serve.settings import BadSettings, Settings
 from assay_serve.telemetry import log_as_json
+from assay_serve.upkeep import Answer
 
-_UPKEEP: Mapping[str, Callable[[Projection, Settings], Awaitable[int]]] = {
+_UPKEEP: Mapping[str, Callable[[Projection, Settings, Answer], Awaitable[int]]] = {
     "prepare": upkeep.prepare,
     "rebuild": upkeep.rebuild,
     "check": upkeep.check,
@@ -32,13 +33,15 @@ def run(service: Service) -> NoReturn:
 
 def main(service: Service, arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Do what `arguments` ask; return the exit code: 0 done, 1 failed, 2 asked wrongly."""
-    verb = arguments[0] if len(arguments) == 1 else ""
+    words = [word for word in arguments if word != "--json"]
+    verb = words[0] if len(words) == 1 else ""
     if verb != "serve" and verb not in _UPKEEP:
-        sys.stderr.write(f"Use assay-{service.name} serve | prepare | rebuild | check.\n")
+        sys.stderr.write(f"Use assay-{service.name} serve | prepare | rebuild | check [--json].\n")
         return _MISUSED
     log_as_json(service.name, environ.get("ASSAY_LOG_LEVEL", ""))
     try:
-        return uvloop.run(_do(service, verb, Settings.from_environ(environ)))
+        answer_as = Answer.JSON if "--json" in arguments else Answer.TEXT
+        return uvloop.run(_do(service, verb, Settings.from_environ(environ), answer_as))
     except (BadSettings, UnknownAnnotation) as error:
         sys.stderr.write(f"{error}\n")
         return _MISUSED
@@ -47,7 +50,7 @@ def main(service: Service, arguments: Sequence[str], environ: Mapping[str, str])
         return _FAILED
 
 
-async def _do(service: Service, verb: str, settings: Settings) -> int:
+async def _do(service: Service, verb: str, settings: Settings, answer_as: Answer) -> int:
     if settings.service != service.name:
         raise BadSettings(f"Set ASSAY_SERVICE to {service.name}.")
     if verb == "serve":
@@ -55,4 +58,4 @@ async def _do(service: Service, verb: str, settings: Settings) -> int:
         return 0
     if service.projection is None:
         return 0
-    return await _UPKEEP[verb](service.projection, settings)
+    return await _UPKEEP[verb](service.projection, settings, answer_as)

