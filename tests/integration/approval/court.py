@@ -1,0 +1,344 @@
+"""The approval service as a process, on real NATS and Postgres, and people who call it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+
+from assay.approval.v1 import approval_service_pb2 as api
+from assay.approval.v1.approval_service_pb2_grpc import ApprovalServiceStub
+from assay.approval.v1.resources_pb2 import (
+    Approval,
+    Key,
+    Meaning,
+    Policy,
+    PolicySpec,
+    Principal,
+)
+from assay.metadata.v1.metadata_service_pb2 import GetModelVersionRequest, GetModelVersionResponse
+from assay.metadata.v1.resources_pb2 import ModelVersion, State
+from assay.type.v1.metric_pb2 import Metric
+from assay_serve.embedded import identity, nats, ports, postgres
+from assay_trust import dsse, tokens
+from assay_trust.record import ENROLMENT_TYPE, SIGNATURE_TYPE, EnrolmentRecord, new_nonce
+from tests.support.scribe import DEPLOYMENT, OWNER, Scribe, writing
+from tests.unit.assay_approval.people import DIGEST, Person
+
+NAMESPACE = "namespaces/default"
+SERVING = health_pb2.HealthCheckResponse.SERVING
+_FAST = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 200))
+
+
+class Versions:
+    """A small metadata service: knows the versions that a test says."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, ModelVersion] = {}
+        self.tokens: list[str] = []
+        self.is_away = False
+
+    def get(
+        self, request: GetModelVersionRequest, context: grpc.ServicerContext
+    ) -> GetModelVersionResponse:
+        metadata = dict(context.invocation_metadata())
+        assert str(metadata["authorization"]).startswith("Bearer ")
+        self.tokens.append(request.at_least_as_fresh)
+        if self.is_away:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+        if request.name not in self.known:
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such version")
+        return GetModelVersionResponse(model_version=self.known[request.name])
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Return the one rpc, for a server."""
+        method = grpc.unary_unary_rpc_method_handler(
+            self.get,
+            request_deserializer=GetModelVersionRequest.FromString,
+            response_serializer=GetModelVersionResponse.SerializeToString,
+        )
+        service = "assay.metadata.v1.MetadataService"
+        return grpc.method_handlers_generic_handler(service, {"GetModelVersion": method})
+
+
+@dataclass
+class Court:
+    """A running service, and what lies around it."""
+
+    folder: Path
+    bus: nats.Bus
+    database: postgres.Database
+    environ: dict[str, str]
+    versions: Versions
+    stub: ApprovalServiceStub = field(init=False)
+
+    def user(self, principal: str, kind: str = "human") -> tuple[tuple[str, str], ...]:
+        """Return the metadata of a call by a principal's UUID."""
+        pem = (self.folder / "identity" / "issuer.pem").read_bytes()
+        token = tokens.mint_user(pem, "assay-local", principal, int(time.time()), kind=kind)
+        return (("authorization", f"Bearer {token}"),)
+
+    def service(self, name: str = "metadata") -> tuple[tuple[str, str], ...]:
+        """Return the metadata of a call by another service."""
+        pem = (self.folder / "identity" / f"{name}.pem").read_bytes()
+        token = tokens.mint_service(pem, name, "approval", int(time.time()))
+        return (("authorization", f"Bearer {token}"),)
+
+    def run(self, verb: str) -> "subprocess.CompletedProcess[str]":
+        """Run one of the operator's verbs."""
+        command = [sys.executable, "-m", "assay_approval.main", verb]
+        return subprocess.run(
+            command, env=self.environ, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def register(self, number: int = 1, model: str = "", digest: str = DIGEST) -> str:
+        """Have a version in metadata; return its name."""
+        model = model or f"{NAMESPACE}/models/m-{uuid4()}"
+        name = f"{model}/versions/{number}"
+        self.versions.known[name] = ModelVersion(
+            name=name,
+            number=number,
+            state=State.STATE_ACTIVE,
+            manifest_digest=digest,
+            creator=f"principals/{OWNER}",
+            metrics=[Metric(key="accuracy", value=0.973)],
+        )
+        return name
+
+    def publish(self, model: str, quorum: int = 1, policy_id: str = "", etag: str = "") -> Policy:
+        """Publish a policy over the model's stage `production`, as the owner."""
+        spec = PolicySpec(models=[model.split("/")[3]], stages=["production"], quorum=quorum)
+        request = api.PublishPolicyRequest(
+            parent=NAMESPACE,
+            policy=Policy(spec=spec, etag=etag),
+            policy_id=policy_id or f"p-{uuid4()}",
+        )
+        return self.stub.PublishPolicy(request, metadata=self.user(OWNER)).policy
+
+    def someone(self, word: str = "") -> "Caller":
+        """Return a person who is known and has an enrolled key."""
+        caller = Caller(self, Person(word or f"p{uuid4()}"))
+        caller.create()
+        caller.enrol()
+        return caller
+
+    def check(
+        self, version: str, approval: str = "", target: str = "", digest: str = DIGEST
+    ) -> api.CheckGrantResponse:
+        """Ask as the metadata service does."""
+        request = api.CheckGrantRequest(
+            target=target or f"{version.rpartition('/versions/')[0]}/stages/production",
+            version=version,
+            manifest_digest=digest,
+            approval=approval,
+        )
+        return self.stub.CheckGrant(request, metadata=self.service())
+
+    @asynccontextmanager
+    async def scribe(self) -> AsyncIterator[Scribe]:
+        """Write events past the service, as somebody with its NATS password could."""
+        async with writing(self.bus) as scribe:
+            yield scribe
+
+
+@dataclass
+class Caller:
+    """A person at the service."""
+
+    court: Court
+    person: Person
+    kind: str = "human"
+
+    @property
+    def name(self) -> str:
+        return self.person.name
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        return self.court.user(self.name.removeprefix("principals/"), self.kind)
+
+    def create(self, printed_name: str = "") -> Principal:
+        principal = Principal(printed_name=printed_name or self.person.word.title(), login="x")
+        request = api.CreatePrincipalRequest(principal=principal)
+        return self.court.stub.CreatePrincipal(request, metadata=self.metadata).principal
+
+    def enrol(self, person: Person | None = None) -> Key:
+        key = person or self.person
+        record = EnrolmentRecord(
+            deployment=DEPLOYMENT,
+            principal=self.name,
+            key=f"{self.name}/keys/{key.key.rpartition('/')[2]}",
+            public_key=key.pair.public.hex(),
+            time=datetime.now(UTC).replace(microsecond=0),
+            nonce=new_nonce(),
+        ).to_bytes()
+        request = api.EnrolKeyRequest(
+            parent=self.name,
+            public_key=key.pair.public,
+            record=record,
+            signature=dsse.sign(key.pair.private, ENROLMENT_TYPE, record),
+        )
+        return self.court.stub.EnrolKey(request, metadata=self.metadata).key
+
+    def ask(self, version: str, request_id: str = "", target: str = "") -> Approval:
+        """Request an approval of a version, for production unless told otherwise."""
+        target = target or f"{version.rpartition('/versions/')[0]}/stages/production"
+        request = api.RequestApprovalRequest(
+            parent=NAMESPACE,
+            approval=Approval(version=version, target=target),
+            request_id=request_id,
+            reason="It is better.",
+        )
+        return self.court.stub.RequestApproval(request, metadata=self.metadata).approval
+
+    def prepare(
+        self, approval: str, meaning: Meaning.ValueType = Meaning.MEANING_APPROVED, reason: str = ""
+    ) -> api.PrepareSignatureResponse:
+        request = api.PrepareSignatureRequest(
+            name=approval, meaning=meaning, key=self.person.key, reason=reason
+        )
+        return self.court.stub.PrepareSignature(request, metadata=self.metadata)
+
+    def request_to_sign(self, approval: str, reason: str = "") -> api.SignApprovalRequest:
+        prepared = self.prepare(approval, reason=reason)
+        return api.SignApprovalRequest(
+            name=approval,
+            request_id=str(uuid4()),
+            reason=prepared.reason,
+            record=prepared.record,
+            signature=dsse.sign(self.person.pair.private, SIGNATURE_TYPE, prepared.record),
+            printed_name=prepared.printed_name,
+        )
+
+    def sign(self, approval: str, reason: str = "") -> Approval:
+        request = self.request_to_sign(approval, reason)
+        return self.court.stub.SignApproval(request, metadata=self.metadata).approval
+
+    def reject(self, approval: str, reason: str) -> Approval:
+        prepared = self.prepare(approval, Meaning.MEANING_REJECTED, reason)
+        request = api.RejectApprovalRequest(
+            name=approval,
+            reason=prepared.reason,
+            record=prepared.record,
+            signature=dsse.sign(self.person.pair.private, SIGNATURE_TYPE, prepared.record),
+            printed_name=prepared.printed_name,
+        )
+        return self.court.stub.RejectApproval(request, metadata=self.metadata).approval
+
+    def revoke(self, approval: str, reason: str = "A bug.") -> Approval:
+        request = api.RevokeApprovalRequest(name=approval, reason=reason)
+        return self.court.stub.RevokeApproval(request, metadata=self.metadata).approval
+
+    def revoke_key(self, key: str = "", reason: str = "Lost.") -> Key:
+        request = api.RevokeKeyRequest(name=key or self.person.key, reason=reason)
+        return self.court.stub.RevokeKey(request, metadata=self.metadata).key
+
+    def get(self, approval: str, fresh: str = "") -> Approval:
+        request = api.GetApprovalRequest(name=approval, at_least_as_fresh=fresh)
+        return self.court.stub.GetApproval(request, metadata=self.metadata).approval
+
+    def list(
+        self, text: str, fresh: str = "", page_size: int = 0, page_token: str = ""
+    ) -> api.ListApprovalsResponse:
+        request = api.ListApprovalsRequest(
+            parent=NAMESPACE,
+            filter=text,
+            at_least_as_fresh=fresh,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        return self.court.stub.ListApprovals(request, metadata=self.metadata)
+
+
+def reason_of(error: grpc.RpcError) -> str:
+    """Return the reason in a refusal, without its prefix."""
+    status = rpc_status.from_call(error)
+    assert status is not None, error
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return str(info.reason).removeprefix("REASON_")
+
+
+@contextmanager
+def sitting(folder: Path) -> Iterator[Court]:
+    """Run the service on fresh servers."""
+    (folder / "identity").mkdir(mode=0o700)
+    identity.make(folder / "identity")
+    with nats.running(folder / "nats") as bus, postgres.running(folder / "postgres") as database:
+        versions = Versions()
+        peer = grpc.server(ThreadPoolExecutor(16))
+        peer.add_generic_rpc_handlers((versions.handler(),))
+        port = peer.add_insecure_port("127.0.0.1:0")
+        peer.start()
+        environ = {
+            "PATH": os.environ["PATH"],
+            "ASSAY_SERVICE": "approval",
+            "ASSAY_LISTEN": f"127.0.0.1:{ports.free(set())}",
+            "ASSAY_NATS_URL": bus.url,
+            "ASSAY_NATS_USER": "approval",
+            "ASSAY_NATS_PASSWORD": bus.passwords["approval"],
+            "ASSAY_POSTGRES_URL": database.url("approval"),
+            "ASSAY_DEPLOYMENT": DEPLOYMENT,
+            "ASSAY_OWNER": OWNER,
+            "ASSAY_JWKS": str(folder / "identity" / identity.TRUSTED),
+            "ASSAY_SERVICE_KEY": str(folder / "identity" / "approval.pem"),
+            "ASSAY_PEERS": f'{{"metadata": "127.0.0.1:{port}"}}',
+        }
+        _found(environ, bus)
+        court = Court(folder, bus, database, environ, versions)
+        try:
+            with serving(court):
+                yield court
+        finally:
+            peer.stop(None)
+
+
+@contextmanager
+def serving(court: Court) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the service as a process; end it by its own handle."""
+    command = [sys.executable, "-m", "assay_approval.main", "serve"]
+    with (
+        (court.folder / "service.log").open("ab") as log,
+        grpc.insecure_channel(court.environ["ASSAY_LISTEN"], options=_FAST) as channel,
+    ):
+        process = subprocess.Popen(command, env=court.environ, stdout=log, stderr=log)
+        try:
+            wait_until_ready(channel)
+            court.stub = ApprovalServiceStub(channel)
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            finally:
+                process.kill()
+
+
+def wait_until_ready(channel: grpc.Channel, seconds: float = 30.0) -> None:
+    """Wait until the service says that it serves."""
+    stub, until = health_pb2_grpc.HealthStub(channel), time.monotonic() + seconds
+    while True:
+        try:
+            if stub.Check(health_pb2.HealthCheckRequest(), timeout=1).status == SERVING:
+                return
+        except grpc.RpcError:
+            pass
+        assert time.monotonic() < until, "The service did not become ready."
+        time.sleep(0.05)
+
+
+def _found(environ: dict[str, str], bus: nats.Bus) -> None:
+    setup = {"ASSAY_NATS_USER": "setup", "ASSAY_NATS_PASSWORD": bus.passwords["setup"]}
+    command = [sys.executable, "-m", "assay_events.setup"]
+    subprocess.run(command, env={**environ, **setup}, check=True, timeout=30)
