@@ -13,6 +13,14 @@ DEFAULT_MAX_BYTES = 1024
 DEFAULT_MAX_ITEMS = 1000
 # Page tokens hold the last row's keys, which may be as long as the longest names.
 DEFAULT_PAGE_TOKEN_BYTES = 8192
+# Resource names hold a model's name, which alone may be 250 characters of four bytes each.
+DEFAULT_NAME_BYTES = 2048
+_MAX_BYTES_BY_NAME = {
+    "page_token": DEFAULT_PAGE_TOKEN_BYTES,
+    **dict.fromkeys(
+        ("name", "parent", "version", "expected_version", "target"), DEFAULT_NAME_BYTES
+    ),
+}
 
 _KNOWN = frozenset(
     {
@@ -49,7 +57,7 @@ def demands(field: FieldDescriptor) -> Demands:
     max_bytes, max_items = (options.Extensions[name] for name in _LIMITS)
     if (max_bytes and not _has_text(field)) or (max_items and not field.is_repeated):
         raise UnknownAnnotation(f"Put only limits on {field.full_name} that its type can have.")
-    by_name = DEFAULT_PAGE_TOKEN_BYTES if field.name == "page_token" else DEFAULT_MAX_BYTES
+    by_name = _MAX_BYTES_BY_NAME.get(field.name, DEFAULT_MAX_BYTES)
     return Demands(
         is_required="REQUIRED" in behaviours,
         is_identifier="IDENTIFIER" in behaviours,
