@@ -35,7 +35,7 @@ def store(answer: bytes) -> Iterator[S3]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Handler) as server:
         server.daemon_threads = True
         setattr(server, "answer", answer)  # noqa: B010 - as above
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield at(server.server_address[1])
         server.shutdown()
 
