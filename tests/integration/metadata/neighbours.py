@@ -1,0 +1,91 @@
+"""Small real servers in the place of the artifact and the approval service."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import grpc
+from google.protobuf.message import Message
+
+from assay.approval.v1.approval_service_pb2 import CheckGrantRequest, CheckGrantResponse
+from assay.artifact.v1.artifact_service_pb2 import GetManifestRequest, GetManifestResponse
+from assay.artifact.v1.resources_pb2 import Manifest
+
+
+@dataclass
+class Neighbours:
+    """What the two services know; a test says it."""
+
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    governed: set[str] = field(default_factory=set)
+    grants: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    away: set[str] = field(default_factory=set)
+    address: str = ""
+
+    def commit(self, namespace: str, digest: str) -> None:
+        """Have a manifest of two files committed."""
+        name = f"namespaces/{namespace}/artifacts/{digest.replace(':', '-')}"
+        self.manifests[name] = Manifest(
+            name=name, manifest_digest=digest, size_bytes=12, file_count=2
+        )
+
+    def grant(self, target: str, version: str, digest: str, approval: str) -> None:
+        """Have a live grant."""
+        self.grants[target, version, digest] = approval
+
+    def get_manifest(
+        self, request: GetManifestRequest, context: grpc.ServicerContext
+    ) -> GetManifestResponse:
+        """Answer for the artifact service."""
+        self._answer_or_not("artifact", context)
+        assert request.without_files
+        if request.name not in self.manifests:
+            context.abort(grpc.StatusCode.NOT_FOUND, "not committed")
+        return GetManifestResponse(manifest=self.manifests[request.name])
+
+    def check_grant(
+        self, request: CheckGrantRequest, context: grpc.ServicerContext
+    ) -> CheckGrantResponse:
+        """Answer for the approval service."""
+        self._answer_or_not("approval", context)
+        asked = (request.target, request.version, request.manifest_digest)
+        grant = self.grants.get(asked, "")
+        return CheckGrantResponse(
+            is_governed=request.target in self.governed,
+            approval=grant if request.approval in {"", grant} else "",
+        )
+
+    def _answer_or_not(self, service: str, context: grpc.ServicerContext) -> None:
+        metadata = {key: str(value) for key, value in context.invocation_metadata()}
+        assert metadata["authorization"].startswith("Bearer ")
+        if service in self.away:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+
+
+@contextmanager
+def serving() -> Iterator[Neighbours]:
+    """Run both on one port."""
+    known = Neighbours()
+    server = grpc.server(ThreadPoolExecutor(8))
+    handlers = [
+        _handler("artifact", "GetManifest", known.get_manifest, GetManifestRequest),
+        _handler("approval", "CheckGrant", known.check_grant, CheckGrantRequest),
+    ]
+    server.add_generic_rpc_handlers(handlers)
+    known.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        yield known
+    finally:
+        server.stop(None)
+
+
+def _handler(
+    context: str, method: str, answer: Callable[..., Message], request: type[Message]
+) -> grpc.GenericRpcHandler:
+    handler: grpc.RpcMethodHandler[Message, Message] = grpc.unary_unary_rpc_method_handler(
+        answer, request.FromString, lambda response: response.SerializeToString()
+    )
+    service = f"assay.{context}.v1.{context.capitalize()}Service"
+    return grpc.method_handlers_generic_handler(service, {method: handler})
