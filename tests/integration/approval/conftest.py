@@ -5,10 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.approval.court import Court, sitting
+from tests.integration.approval.court import Caller, Court, sitting
 
 
 @pytest.fixture(scope="session")
 def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
     with sitting(Path(tmp_path_factory.mktemp("court"))) as running:
         yield running
+
+
+@pytest.fixture
+def ann(court: Court) -> Caller:
+    return court.someone()
+
+
+@pytest.fixture
+def bob(court: Court) -> Caller:
+    return court.someone()
+
+
+@pytest.fixture
+def eve(court: Court) -> Caller:
+    return court.someone()

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import grpc
+import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
@@ -30,6 +31,7 @@ from assay.approval.v1.resources_pb2 import (
 from assay.metadata.v1.metadata_service_pb2 import GetModelVersionRequest, GetModelVersionResponse
 from assay.metadata.v1.resources_pb2 import ModelVersion, State
 from assay.type.v1.metric_pb2 import Metric
+from assay_events import token
 from assay_serve.embedded import identity, nats, ports, postgres
 from assay_trust import dsse, tokens
 from assay_trust.record import ENROLMENT_TYPE, SIGNATURE_TYPE, EnrolmentRecord, new_nonce
@@ -125,6 +127,12 @@ class Court:
             policy_id=policy_id or f"p-{uuid4()}",
         )
         return self.stub.PublishPolicy(request, metadata=self.user(OWNER)).policy
+
+    def governed(self, quorum: int = 1) -> str:
+        """Return a version under a policy of its own."""
+        version = self.register()
+        self.publish(version, quorum)
+        return version
 
     def someone(self, word: str = "") -> "Caller":
         """Return a person who is known and has an enrolled key."""
@@ -259,6 +267,16 @@ class Caller:
             page_token=page_token,
         )
         return self.court.stub.ListApprovals(request, metadata=self.metadata)
+
+
+def fresh(approval: Approval) -> str:
+    """Return the token of the approval's last event."""
+    return token.encode(int(approval.etag.strip('"')))
+
+
+def refused(reason: str) -> "pytest.RaisesExc[grpc.RpcError]":
+    """Expect a refusal for a reason."""
+    return pytest.raises(grpc.RpcError, check=lambda error: reason_of(error) == reason)
 
 
 def reason_of(error: grpc.RpcError) -> str:

@@ -8,38 +8,18 @@ import grpc
 import pytest
 
 from assay.approval.v1 import approval_service_pb2 as api
-from assay.approval.v1.resources_pb2 import Approval, ApprovalState, Meaning
+from assay.approval.v1.resources_pb2 import ApprovalState, Meaning
 from assay.metadata.v1.resources_pb2 import State
 from assay_events import token
 from assay_trust import dsse, personal
 from assay_trust.display import display_text
 from assay_trust.record import SIGNATURE_TYPE, SigningRecord
-from tests.integration.approval.court import NAMESPACE, Caller, Court, reason_of
+from tests.integration.approval.court import NAMESPACE, Caller, Court, fresh, reason_of, refused
 from tests.support.scribe import OWNER
 from tests.unit.assay_approval.people import DIGEST, Person
 
 OPEN, GRANTED = ApprovalState.APPROVAL_STATE_OPEN, ApprovalState.APPROVAL_STATE_GRANTED
 REJECTED, REVOKED = ApprovalState.APPROVAL_STATE_REJECTED, ApprovalState.APPROVAL_STATE_REVOKED
-
-
-def fresh(approval: Approval) -> str:
-    """Return the token of the approval's last event."""
-    return token.encode(int(approval.etag.strip('"')))
-
-
-@pytest.fixture
-def ann(court: Court) -> Caller:
-    return court.someone()
-
-
-@pytest.fixture
-def bob(court: Court) -> Caller:
-    return court.someone()
-
-
-@pytest.fixture
-def eve(court: Court) -> Caller:
-    return court.someone()
 
 
 def test_two_people_let_a_version_in(court: Court, ann: Caller, bob: Caller, eve: Caller) -> None:
@@ -76,23 +56,16 @@ def test_what_is_written_is_what_is_read(court: Court, ann: Caller, bob: Caller)
     rejected = bob.reject(asked.name, "Drifts.")
     assert (rejected.state, rejected.signatures[0].reason) == (REJECTED, "Drifts.")
     assert bob.get(asked.name, fresh(rejected)) == rejected
-    granted = bob.sign(ann.ask(court_version(court)).name)
+    granted = bob.sign(ann.ask(court.governed()).name)
     revoked = ann.revoke(granted.name)
     assert revoked.state == REVOKED
     assert bob.get(granted.name, fresh(revoked)) == revoked
 
 
-def court_version(court: Court, quorum: int = 1) -> str:
-    """Return a version under a policy of its own."""
-    version = court.register()
-    court.publish(version, quorum)
-    return version
-
-
 def test_the_record_and_the_words_are_what_is_signed(
     court: Court, ann: Caller, bob: Caller
 ) -> None:
-    asked = ann.ask(court_version(court))
+    asked = ann.ask(court.governed())
     prepared = bob.prepare(asked.name, reason="Fine.")
     record = SigningRecord.from_bytes(prepared.record)
     assert prepared.display_text == display_text(record)
@@ -104,13 +77,8 @@ def test_the_record_and_the_words_are_what_is_signed(
     assert personal.matches(printed.clear, printed.salt, commitment)
 
 
-def refused(reason: str) -> "pytest.RaisesExc[grpc.RpcError]":
-    """Expect a refusal for a reason."""
-    return pytest.raises(grpc.RpcError, check=lambda error: reason_of(error) == reason)
-
-
 def test_the_submitter_neither_signs_nor_rejects(court: Court, ann: Caller) -> None:
-    asked = ann.ask(court_version(court))
+    asked = ann.ask(court.governed())
     with refused("SELF_APPROVAL"):
         ann.sign(asked.name)
     with refused("SELF_APPROVAL"):
@@ -118,7 +86,7 @@ def test_the_submitter_neither_signs_nor_rejects(court: Court, ann: Caller) -> N
 
 
 def test_a_person_signs_once_whatever_the_key(court: Court, ann: Caller, bob: Caller) -> None:
-    asked = ann.ask(court_version(court, 2))
+    asked = ann.ask(court.governed(2))
     bob.sign(asked.name)
     with refused("ALREADY_SIGNED"):
         bob.sign(asked.name)
@@ -131,7 +99,7 @@ def test_a_person_signs_once_whatever_the_key(court: Court, ann: Caller, bob: Ca
 def test_a_signature_sent_twice_counts_once_and_is_answered_twice(
     court: Court, ann: Caller, bob: Caller
 ) -> None:
-    asked = ann.ask(court_version(court, 2))
+    asked = ann.ask(court.governed(2))
     request = bob.request_to_sign(asked.name)
     first = court.stub.SignApproval(request, metadata=bob.metadata)
     bob.revoke_key()
@@ -139,7 +107,7 @@ def test_a_signature_sent_twice_counts_once_and_is_answered_twice(
 
 
 def test_an_approval_asked_for_twice_is_one(court: Court, ann: Caller) -> None:
-    version, request_id = court_version(court), str(uuid4())
+    version, request_id = court.governed(), str(uuid4())
     first = ann.ask(version, request_id)
     court.versions.is_away = True
     try:
@@ -149,7 +117,7 @@ def test_an_approval_asked_for_twice_is_one(court: Court, ann: Caller) -> None:
 
 
 def test_a_copied_signature_is_refused(court: Court, ann: Caller, bob: Caller) -> None:
-    version = court_version(court)
+    version = court.governed()
     one, other = ann.ask(version), ann.ask(version)
     copied = bob.request_to_sign(one.name)
     copied.name = other.name
@@ -158,7 +126,7 @@ def test_a_copied_signature_is_refused(court: Court, ann: Caller, bob: Caller) -
 
 
 def test_a_revoked_key_signs_no_more(court: Court, ann: Caller, bob: Caller) -> None:
-    asked = ann.ask(court_version(court))
+    asked = ann.ask(court.governed())
     prepared = bob.request_to_sign(asked.name)
     bob.revoke_key()
     with refused("KEY_NOT_ENROLLED"):
@@ -170,7 +138,7 @@ def test_a_revoked_key_signs_no_more(court: Court, ann: Caller, bob: Caller) -> 
 def test_a_stolen_session_without_the_key_signs_nothing(
     court: Court, ann: Caller, bob: Caller
 ) -> None:
-    asked = ann.ask(court_version(court))
+    asked = ann.ask(court.governed())
     request = bob.request_to_sign(asked.name)
     thief = Person("thief")
     request.signature = dsse.sign(thief.pair.private, SIGNATURE_TYPE, request.record)
@@ -181,7 +149,7 @@ def test_a_stolen_session_without_the_key_signs_nothing(
 def test_an_open_approval_is_not_revoked_and_a_closed_one_not_signed(
     court: Court, ann: Caller, bob: Caller, eve: Caller
 ) -> None:
-    asked = ann.ask(court_version(court))
+    asked = ann.ask(court.governed())
     with refused("NOT_GRANTED"):
         eve.revoke(asked.name)
     bob.sign(asked.name)
@@ -192,7 +160,7 @@ def test_an_open_approval_is_not_revoked_and_a_closed_one_not_signed(
 
 
 def test_a_rejection_needs_a_reason(court: Court, ann: Caller, bob: Caller) -> None:
-    asked = ann.ask(court_version(court))
+    asked = ann.ask(court.governed())
     with refused("REQUIRED"):
         bob.prepare(asked.name, Meaning.MEANING_REJECTED, " ")
 
@@ -207,7 +175,7 @@ def test_what_no_policy_governs_needs_no_approval(court: Court, ann: Caller) -> 
 
 
 def test_an_unknown_or_archived_version_is_refused(court: Court, ann: Caller) -> None:
-    version = court_version(court)
+    version = court.governed()
     with refused("NOT_FOUND"):
         ann.ask(f"{version}0")
     court.versions.known[version].state = State.STATE_ARCHIVED
@@ -216,7 +184,7 @@ def test_an_unknown_or_archived_version_is_refused(court: Court, ann: Caller) ->
 
 
 def test_without_metadata_nothing_is_asked_for(court: Court, ann: Caller) -> None:
-    version = court_version(court)
+    version = court.governed()
     court.versions.is_away = True
     try:
         with refused("UNAVAILABLE"):
@@ -226,13 +194,13 @@ def test_without_metadata_nothing_is_asked_for(court: Court, ann: Caller) -> Non
 
 
 def test_metadata_is_asked_for_what_was_written_before(court: Court, ann: Caller) -> None:
-    asked = ann.ask(court_version(court))
+    asked = ann.ask(court.governed())
     told = token.decode(court.versions.tokens[-1])
     assert told == int(asked.etag.strip('"')) - 1
 
 
 def test_a_request_of_another_namespace_or_model_is_refused(court: Court, ann: Caller) -> None:
-    version = court_version(court)
+    version = court.governed()
     with refused("MALFORMED"):
         ann.ask(version, target=f"{NAMESPACE}/models/other/stages/production")
     foreign = version.replace("namespaces/default", "namespaces/other")
@@ -241,7 +209,7 @@ def test_a_request_of_another_namespace_or_model_is_refused(court: Court, ann: C
 
 
 def test_the_inbox_of_a_signer(court: Court, ann: Caller, bob: Caller, eve: Caller) -> None:
-    version = court_version(court, 2)
+    version = court.governed(2)
     signed, waiting = ann.ask(version), ann.ask(version)
     last = bob.sign(signed.name)
 
@@ -255,7 +223,7 @@ def test_the_inbox_of_a_signer(court: Court, ann: Caller, bob: Caller, eve: Call
 
 
 def test_lists_are_filtered_and_paged_newest_first(court: Court, ann: Caller, bob: Caller) -> None:
-    version = court_version(court)
+    version = court.governed()
     asked = [ann.ask(version) for _ in range(3)]
     last = bob.sign(asked[1].name)
     mine = f'version = "{version}"'
@@ -271,7 +239,7 @@ def test_lists_are_filtered_and_paged_newest_first(court: Court, ann: Caller, bo
 
 
 def test_an_old_etag_is_refused(court: Court, ann: Caller, bob: Caller, eve: Caller) -> None:
-    asked = ann.ask(court_version(court, 3))
+    asked = ann.ask(court.governed(3))
     request = bob.request_to_sign(asked.name)
     eve.sign(asked.name)
     request.etag = asked.etag
@@ -281,7 +249,7 @@ def test_an_old_etag_is_refused(court: Court, ann: Caller, bob: Caller, eve: Cal
 
 @pytest.mark.slow
 def test_64_signers_race_for_the_last_place(court: Court, ann: Caller, bob: Caller) -> None:
-    asked = ann.ask(court_version(court, 2))
+    asked = ann.ask(court.governed(2))
     bob.sign(asked.name)
     people = [court.someone(f"racer{number}") for number in range(64)]
     requests = [person.request_to_sign(asked.name) for person in people]
@@ -304,7 +272,7 @@ def test_64_signers_race_for_the_last_place(court: Court, ann: Caller, bob: Call
 
 
 def test_people_call_check_grant_in_vain(court: Court) -> None:
-    version = court_version(court)
+    version = court.governed()
     request = api.CheckGrantRequest(
         target=f"{version.rpartition('/versions/')[0]}/stages/production",
         version=version,
