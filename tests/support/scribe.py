@@ -16,6 +16,7 @@ from assay_events.decider import subject
 from assay_events.envelope import NewMessage
 from assay_events.jetstream import JetStream
 from assay_events.setup import set_up
+from assay_events.store import EventStore
 from assay_serve.embedded import nats
 from assay_serve.embedded.contexts import SERVICES
 
@@ -28,7 +29,7 @@ _AGGREGATES = {"models": "model", "approvals": "approval", "runs": "run", "princ
 class Scribe:
     """Holds a connection of each service."""
 
-    def __init__(self, stores: Mapping[str, JetStream]) -> None:
+    def __init__(self, stores: Mapping[str, EventStore]) -> None:
         """Write over `stores`, by context."""
         self.stores = stores
 

@@ -75,15 +75,21 @@ class Parts(ApprovalServiceServicer):
         self, decider: Decider[Any, State, Event], name: str, up_to: int = 0
     ) -> list[Step[State]]:
         """Return the valid events of an aggregate, fresh, up to a revision where one is given."""
-        folded, steps = Folded(decider.initial), list[Step[State]]()
-        for stored in await self._store.read_subject(decider.subject(name)):
-            if up_to and stored.revision > up_to:
-                break
-            before = folded.state
-            recorded = take(folded, decider, stored, self._deployment)
-            if recorded is not None:
-                steps.append(Step(recorded, before, folded.state))
-        return steps
+        found = await history(self._store, self._deployment, decider, name)
+        return [step for step in found if not up_to or step.recorded.revision <= up_to]
+
+
+async def history(
+    store: EventStore, deployment: str, decider: Decider[Any, State, Event], name: str
+) -> list[Step[State]]:
+    """Return the valid events of an aggregate, fresh, with the state before and after each."""
+    folded, steps = Folded(decider.initial), list[Step[State]]()
+    for stored in await store.read_subject(decider.subject(name)):
+        before = folded.state
+        recorded = take(folded, decider, stored, deployment)
+        if recorded is not None:
+            steps.append(Step(recorded, before, folded.state))
+    return steps
 
 
 def caller(context: Context) -> str:
