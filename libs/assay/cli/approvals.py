@@ -198,6 +198,8 @@ def _sign(
     from assay.cli.signers import signer_login, signer_public_key
     from assay_trust import keyfiles
 
+    again = context.command("approval", _verb(meaning), text, "--as", "USER")
+    context.hints["OWNER_MAY_NOT_SIGN"] = again
     login = signer_login(context)
     path, public_key = signer_public_key(context, login)
     name = find(context, text)
@@ -215,8 +217,11 @@ def _confirm(meaning: "Meaning") -> None:
     import sys
 
     if sys.stdin.isatty():
-        verb = "approve" if meaning == "approved" else "reject"
-        typer.confirm(f"Do you {verb} this?", abort=True, err=True)
+        typer.confirm(f"Do you {_verb(meaning)} this?", abort=True, err=True)
+
+
+def _verb(meaning: "Meaning") -> str:
+    return "sign" if meaning == "approved" else "reject"
 
 
 def _wait_until_moved(context: Context, approval: "Approval") -> str:

@@ -17,10 +17,12 @@ def line(event: RecordedEvent) -> str:
     """Return an event on one line: as delivered, its envelope, and its data."""
     envelope = Envelope.FromString(event.envelope)
     data = _decoded(envelope)
+    about = to_dict(envelope)
+    about.pop("data")  # it follows, decoded
     return json.dumps(
         {
             "event": to_dict(event),
-            "envelope": to_dict(envelope),
+            "envelope": about,
             "data": to_dict(data) if data else None,
         },
         ensure_ascii=False,

@@ -85,7 +85,8 @@ def show(
     """Show one version in full."""
     from assay.registering import resolve
 
-    context.hints["NOT_FOUND"] = context.command("versions", "NAME")
+    name = reference.rpartition("@")[0] or reference.rpartition("/")[0] or reference
+    context.hints["NOT_FOUND"] = context.command("versions", name)
     response = resolve(context.client, reference)
     context.answer(response, lambda screen: _show_version(screen, response.model_version))
 
@@ -116,7 +117,7 @@ def history(
                 screen.who(entry.actor),
                 entry.type.rpartition(".")[2],
                 entry.resource.removeprefix(f"{model}/"),
-                "; ".join([*entry.changes, *([f"reason: {entry.reason}"] if entry.reason else [])]),
+                "\n".join([*entry.changes, *([f"reason: {entry.reason}"] if entry.reason else [])]),
             ]
             for entry in response.entries
         ]

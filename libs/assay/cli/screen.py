@@ -58,7 +58,7 @@ class Screen:
         for row in rows:
             table.add_row(*(Text(visible(cell)) for cell in row))
         if table.row_count:
-            self._console.print(table)
+            self._print(table)
         else:
             self.say(empty)
 
@@ -70,7 +70,14 @@ class Screen:
         for name, value in pairs:
             if value:
                 table.add_row(Text(name), Text(visible(value)))
-        self._console.print(table)
+        self._print(table)
+
+    def _print(self, table: Table) -> None:
+        """Print a table without the blanks that fill its last column."""
+        with self._console.capture() as captured:
+            self._console.print(table)
+        for line in captured.get().splitlines():
+            print(line.rstrip())
 
     def who(self, principal: str) -> str:
         """Return a principal as people know it: the login, where this folder knows it."""
