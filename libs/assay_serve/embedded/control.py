@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -52,9 +51,8 @@ def up(folder: DataFolder, tell: Callable[[str, str], None]) -> dict[str, str]:
 def down(folder: DataFolder) -> list[str]:
     """Stop everything; return the names of what had to be stopped."""
     entries = [entry for entry in record.read(folder) if entry.is_alive]
-    for entry in entries:
-        if entry.name == record.SUPERVISOR:
-            processes.end(entry.pid, entry.started, signal.SIGTERM, _STOP_SECONDS)
+    supervisors = [entry.process for entry in entries if entry.name == record.SUPERVISOR]
+    processes.end(supervisors, _STOP_SECONDS)
     record.end_all(folder)
     folder.endpoints.unlink(missing_ok=True)
     (folder.run / "supervisor.pid").unlink(missing_ok=True)

@@ -71,7 +71,7 @@ def program(folder: Path, log: Path, port: Mapping[str, int], keys: Mapping[str,
         log=log,
         env={"HOME": str(folder), "TMPDIR": str(scratch)},
         orphan_signal=signal.SIGKILL,
-        grace_seconds=1.5,  # a stop in good order takes 15 seconds and more, and saves nothing
+        grace_seconds=1.0,  # a stop in good order takes 15 seconds and more, and saves nothing
     )
 
 

@@ -1,13 +1,15 @@
 """Processes that end with their parent, and processes known by pid and start time."""
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from assay_serve.embedded.failures import Failed
@@ -90,21 +92,33 @@ def start_time(pid: int) -> str:
     return "" if fields[0] in "ZX" else fields[19]
 
 
-def is_alive(pid: int, started: str) -> bool:
-    """Say whether the process that was `pid` when it started at `started` still runs."""
-    return bool(started) and start_time(pid) == started
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A process that is no child of ours, and how it wants to be stopped."""
+
+    pid: int
+    started: str
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs still, and not another by its pid."""
+        return bool(self.started) and start_time(self.pid) == self.started
 
 
-def end(pid: int, started: str, ask: signal.Signals, grace_seconds: float) -> None:
-    """Stop a process that is no child of ours: ask, wait, kill."""
-    for how, seconds in ((ask, grace_seconds), (signal.SIGKILL, 5.0)):
-        if not is_alive(pid, started):
-            return
-        try:
-            os.kill(pid, how)
-        except ProcessLookupError:
-            return
-        wait_until(lambda: not is_alive(pid, started), seconds)
+def end(strangers: Iterable[Stranger], grace_seconds: float) -> None:
+    """Stop them all at once: ask, wait, kill."""
+    left = list(strangers)
+    for last, seconds in ((False, grace_seconds), (True, 5.0)):
+        left = [stranger for stranger in left if stranger.is_alive]
+        for stranger in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stranger.pid, signal.SIGKILL if last else stranger.stop_signal)
+        wait_until(partial(_are_gone, left), seconds)
+
+
+def _are_gone(strangers: list[Stranger]) -> bool:
+    return not any(stranger.is_alive for stranger in strangers)
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:

@@ -8,6 +8,8 @@ from assay_serve.embedded import files, processes
 from assay_serve.embedded.data_folder import DataFolder
 
 SUPERVISOR = "supervisor"
+_STOP = {"postgres": signal.SIGINT, "s3": signal.SIGKILL}
+_GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,14 @@ class Entry:
     since: float
 
     @property
+    def process(self) -> processes.Stranger:
+        """The process, and how to stop it."""
+        return processes.Stranger(self.pid, self.started, _STOP.get(self.name, signal.SIGTERM))
+
+    @property
     def is_alive(self) -> bool:
         """Whether it runs still."""
-        return processes.is_alive(self.pid, self.started)
+        return self.process.is_alive
 
 
 def write(folder: DataFolder, entries: Iterable[Entry]) -> None:
@@ -44,10 +51,7 @@ def read(folder: DataFolder) -> list[Entry]:
 def end_all(folder: DataFolder) -> list[str]:
     """Stop what a supervisor that is gone left behind; return the names."""
     left = [entry for entry in read(folder) if entry.name != SUPERVISOR and entry.is_alive]
-    for entry in left:
-        quick = entry.name == "s3"
-        ask = signal.SIGINT if entry.name == "postgres" else signal.SIGTERM
-        processes.end(entry.pid, entry.started, ask, 1.5 if quick else 10.0)
+    processes.end((entry.process for entry in left), _GRACE_SECONDS)
     return [entry.name for entry in left]
 
 
