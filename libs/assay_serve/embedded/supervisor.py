@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 
 from assay_serve.embedded import files, health, nats, objects, postgres, processes, record
@@ -75,10 +75,14 @@ class Supervisor:
 
     async def _start_services(self) -> list[Failed]:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._start_nats())
-            group.create_task(self._start_postgres())
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._start(name)) for name in self.wiring.modules.services]
+            stream = group.create_task(self._start_nats())
+            database = group.create_task(self._start_postgres())
+            tasks = []
+            for name in self.wiring.modules.services:
+                needed = [stream, database]
+                if name in PREPARED:
+                    needed.append(group.create_task(self._prepare(name, database)))
+                tasks.append(group.create_task(self._start(name, needed)))
         return [failure for task in tasks if (failure := task.result())]
 
     async def _start_nats(self) -> None:
@@ -105,10 +109,14 @@ class Supervisor:
         await asyncio.to_thread(objects.make_bucket, port["s3"], keys, log)
         self.report("s3")
 
-    async def _start(self, service: str) -> Failed | None:
+    async def _prepare(self, service: str, database: asyncio.Task[None]) -> None:
+        await database
+        await self._keeper.once(self.wiring.prepare(service), _STEP_SECONDS)
+
+    async def _start(self, service: str, needed: Iterable[asyncio.Task[None]]) -> Failed | None:
         """Start `service`; return why it is late where it runs but does not answer in time."""
-        if service in PREPARED:
-            await self._keeper.once(self.wiring.prepare(service), _STEP_SECONDS)
+        for task in needed:
+            await task
         try:
             await self._up(self.wiring.serve(service))
         except Failed as failure:
