@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import grpc
+import structlog
 
 from assay.metadata.v1.metadata_service_pb2 import GetModelVersionRequest
 from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceStub
@@ -16,7 +17,7 @@ from assay_events.errors import Unavailable
 from assay_serve.peers import PeerChannels
 from assay_trust import canonical, digests
 
-MAX_EVIDENCE_BYTES = 16 * 1024
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 class Versions(Protocol):
@@ -43,12 +44,15 @@ class MetadataVersions:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise NotFound(str(name)) from error
+            log.warning(
+                "peer.refused", peer="metadata", code=error.code().name, cause=error.details()
+            )
             raise Unavailable("Try again: the metadata service did not answer.") from error
         return answer.model_version
 
 
-def evidence(version: ModelVersion) -> bytes:
-    """Return what was looked at, as canonical JSON of at most 16 KiB; many metrics by digest."""
+def evidence(version: ModelVersion, most_bytes: int) -> bytes:
+    """Return what was looked at, as canonical JSON; metrics that are too many by their digest."""
     facts: dict[str, canonical.Value] = {
         "version": version.name,
         "manifest_digest": version.manifest_digest,
@@ -59,9 +63,9 @@ def evidence(version: ModelVersion) -> bytes:
     }
     metrics = _metrics(version)
     spelled = b",".join(canonical.encode(metric) for metric in metrics)
-    if len(spelled) < MAX_EVIDENCE_BYTES:  # else it is too long for the canonical form, too
+    if len(spelled) < most_bytes:  # else it is too long for the canonical form, too
         whole = canonical.encode({**facts, "metrics": metrics})
-        if len(whole) <= MAX_EVIDENCE_BYTES:
+        if len(whole) <= most_bytes:
             return whole
     return canonical.encode({**facts, "metrics_digest": digests.sha256(spelled)})
 

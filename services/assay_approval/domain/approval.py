@@ -1,7 +1,7 @@
 """The rules of an approval: asked for once, signed by others, granted at quorum, or taken back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar, assert_never
 
 from assay import names
@@ -16,6 +16,7 @@ from assay.approval.v1.resources_pb2 import ApprovalState, PolicyRef
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
+from assay_approval.domain.counting import Approval, Event, counts, evolve
 from assay_approval.domain.policies import Version
 from assay_approval.domain.signing import (
     Signing,
@@ -24,7 +25,6 @@ from assay_approval.domain.signing import (
     check_signer,
     read_record,
 )
-from assay_approval.signatures import SignatureEvent, asked, covered
 from assay_events.decider import AlreadyExists, Decider, Forbidden, Invalid, NotFound, Rejection
 from assay_trust.digests import sha256
 from assay_trust.display import display_text
@@ -82,34 +82,6 @@ class Revoke:
 
 
 Command: TypeAlias = Request | Sign | Reject | Revoke
-Event: TypeAlias = (
-    ApprovalRequested | ApprovalSigned | ApprovalRejected | ApprovalGranted | ApprovalRevoked
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """What the rules remember: what was asked, and each signature that counts."""
-
-    request: ApprovalRequested = field(default_factory=ApprovalRequested)
-    covers: str = ""
-    state: ApprovalState.ValueType = ApprovalState.APPROVAL_STATE_UNSPECIFIED
-    signatures: tuple[SignatureEvent, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Resource name, empty before it was asked for."""
-        return self.request.name
-
-    @property
-    def signers(self) -> tuple[str, ...]:
-        """Whoever signed, either way, in order."""
-        return tuple(signature.signer for signature in self.signatures)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it waits for signatures."""
-        return self.state == ApprovalState.APPROVAL_STATE_OPEN
 
 
 def decide(command: Command, state: Approval) -> Sequence[Event]:
@@ -124,22 +96,6 @@ def decide(command: Command, state: Approval) -> Sequence[Event]:
         case Revoke():
             return _revoke(command, state)
     assert_never(command)
-
-
-def evolve(state: Approval, event: Event) -> Approval:
-    """Return the state after `event`; a signature or a grant that does not hold does not count."""
-    match event:
-        case ApprovalRequested():
-            return _requested(state, event)
-        case ApprovalSigned():
-            return _signed(state, event)
-        case ApprovalRejected():
-            return _rejected(state, event)
-        case ApprovalGranted():
-            return _granted(state, event)
-        case ApprovalRevoked():
-            return _revoked(state)
-    assert_never(event)
 
 
 def check_may_sign(approval: str, signing_as: str, state: Approval) -> None:
@@ -247,55 +203,11 @@ def _signature(event: _SignatureT, command: Sign | Reject, state: Approval) -> _
     event.signature = signing.signature
     event.printed_name.CopyFrom(signing.printed_name)
     event.display_digest = sha256(display_text(record).encode())
-    if not _counts(state, event):
+    if not counts(state, event):
         raise bad_signature(
             "Sign what PrepareSignature gives for this approval; the signature does not fit it."
         )
     return event
-
-
-def _counts(state: Approval, event: SignatureEvent) -> bool:
-    """Return whether a signature holds, covers what was asked, and its signer may still sign."""
-    is_new = event.signer != state.request.submitter and event.signer not in state.signers
-    return state.is_open and is_new and covered(event) == state.covers
-
-
-def _requested(state: Approval, event: ApprovalRequested) -> Approval:
-    covers = asked(event)
-    if state.name or not covers:
-        return state
-    return Approval(event, covers, ApprovalState.APPROVAL_STATE_OPEN)
-
-
-def _signed(state: Approval, event: ApprovalSigned) -> Approval:
-    if not _counts(state, event):
-        return state
-    return replace(state, signatures=(*state.signatures, event))
-
-
-def _rejected(state: Approval, event: ApprovalRejected) -> Approval:
-    if not _counts(state, event):
-        return state
-    rejected = ApprovalState.APPROVAL_STATE_REJECTED
-    return replace(state, signatures=(*state.signatures, event), state=rejected)
-
-
-def _granted(state: Approval, event: ApprovalGranted) -> Approval:
-    request = state.request
-    is_of_this = (event.version, event.manifest_digest, event.target) == (
-        request.version,
-        request.manifest_digest,
-        request.target,
-    )
-    if not state.is_open or not is_of_this or len(state.signatures) < request.quorum:
-        return state
-    return replace(state, state=ApprovalState.APPROVAL_STATE_GRANTED)
-
-
-def _revoked(state: Approval) -> Approval:
-    if state.state != ApprovalState.APPROVAL_STATE_GRANTED:
-        return state
-    return replace(state, state=ApprovalState.APPROVAL_STATE_REVOKED)
 
 
 def _word(state: Approval) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from assay import names
 from assay.approval.v1.events_pb2 import ApprovalSigned
 from assay.approval.v1.resources_pb2 import ApprovalState
-from assay_approval.domain.approval import Approval
+from assay_approval.domain.counting import Approval
 from assay_approval.domain.policies import Policies, governing
 from assay_trust.record import SigningRecord
 

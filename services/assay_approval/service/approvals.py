@@ -7,7 +7,7 @@ from assay.approval.v1 import approval_service_pb2 as api
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.resources_pb2 import State
 from assay_approval import queries
-from assay_approval.domain.approval import APPROVAL, Facts, Request
+from assay_approval.domain.approval import APPROVAL, MAX_EVIDENCE_BYTES, Facts, Request
 from assay_approval.domain.policies import POLICIES, governing
 from assay_approval.ports import evidence
 from assay_approval.service.messages import to_approval
@@ -76,7 +76,7 @@ class Approvals(Parts):
             manifest_digest=version.manifest_digest,
             registrant=version.creator,
             is_archived=version.state != State.STATE_ACTIVE,
-            evidence=evidence(version),
+            evidence=evidence(version, MAX_EVIDENCE_BYTES),
         )
         folded = await self._commands.fold(POLICIES, str(target.parent.parent))
         return replace(command, facts=facts, policies=governing(folded.state, target))

@@ -7,7 +7,8 @@ from assay.approval.v1 import approval_service_pb2 as api
 from assay.approval.v1.events_pb2 import KeyEnrolled, KeyRevoked
 from assay.approval.v1.resources_pb2 import PolicyRef
 from assay_approval import queries
-from assay_approval.domain.approval import APPROVAL, Approval
+from assay_approval.domain.approval import APPROVAL
+from assay_approval.domain.counting import Approval
 from assay_approval.domain.grant import Entry, Evidence, KeyLife, has_quorum, is_candidate
 from assay_approval.domain.policies import POLICIES, Policies, governing
 from assay_approval.domain.principal import PRINCIPAL, Principal
@@ -35,23 +36,23 @@ class Grants(Parts):
             consistency_token=token.encode(folded.revision),
         )
         if policies:
-            for name in await self._candidates(request, context):
+            for name in await self._candidates(request.approval, entry, context):
                 if await self._is_live(name, entry, folded.state):
                     answer.approval = name
                     break
         return answer
 
-    async def _candidates(self, request: api.CheckGrantRequest, context: Context) -> Sequence[str]:
+    async def _candidates(self, named: str, entry: Entry, context: Context) -> Sequence[str]:
         """Return the approvals to look at: the named one, or those that the read model hints at.
 
         The read model must have seen all that is written now; where it is away, the answer is
         UNAVAILABLE: a target that is governed is never taken for one that is not.
         """
-        if request.approval:
-            return [str(names.ApprovalName.parse(request.approval))]
+        if named:
+            return [str(names.ApprovalName.parse(named))]
         freshest = await self._freshest()
         async with self._reads.at(freshest, context=context) as snapshot:
-            return await queries.granted(snapshot.db, request.version, request.target)
+            return await queries.granted(snapshot.db, str(entry.version), str(entry.target))
 
     async def _is_live(self, name: str, entry: Entry, policies: Policies) -> bool:
         """Return whether an approval grants the entry, everything counted again."""

@@ -22,7 +22,7 @@ from assay.approval.v1.resources_pb2 import (
     Principal,
     Signature,
 )
-from assay_approval.domain import approval, policies, principal
+from assay_approval.domain import counting, policies, principal
 from assay_approval.service.parts import Step
 from assay_approval.signatures import SignatureEvent, bound_reason, sign_time
 from assay_events.envelope import Recorded
@@ -71,7 +71,7 @@ def to_policy(steps: Sequence[Step[policies.Policies]], name: str) -> Policy:
     return Policy()
 
 
-def to_approval(steps: Sequence[Step[approval.Approval]]) -> Approval:
+def to_approval(steps: Sequence[Step[counting.Approval]]) -> Approval:
     """Return an approval with the signatures that count."""
     state, message = steps[-1].state, Approval()
     request = state.request
@@ -95,7 +95,7 @@ def to_approval(steps: Sequence[Step[approval.Approval]]) -> Approval:
     return message
 
 
-def _tell(message: Approval, step: Step[approval.Approval]) -> None:
+def _tell(message: Approval, step: Step[counting.Approval]) -> None:
     """Add to `message` what one event changed."""
     recorded, time = step.recorded, to_timestamp(step.recorded.time)
     message.update_time.CopyFrom(time)

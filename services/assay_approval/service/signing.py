@@ -11,13 +11,13 @@ from assay.names import ApprovalName, KeyName
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval.domain.approval import (
     APPROVAL,
-    Approval,
     Command,
     Reject,
     Revoke,
     Sign,
     check_may_sign,
 )
+from assay_approval.domain.counting import Approval
 from assay_approval.domain.signing import Signing, check_reason, check_signer, enrolled_key
 from assay_approval.service.messages import to_approval
 from assay_approval.service.parts import Parts, caller

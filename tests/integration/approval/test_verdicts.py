@@ -19,7 +19,8 @@ from assay.approval.v1.events_pb2 import (
 from assay.approval.v1.resources_pb2 import Approval
 from assay.type.v1.actor_pb2 import ActorKind
 from assay_approval import queries
-from assay_approval.domain.approval import APPROVAL, Event
+from assay_approval.domain.approval import APPROVAL
+from assay_approval.domain.counting import Event
 from assay_approval.projection import APPROVAL as READ_MODEL
 from assay_approval.service.messages import to_approval
 from assay_approval.service.parts import history

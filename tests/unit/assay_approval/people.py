@@ -11,12 +11,12 @@ from assay.type.v1.actor_pb2 import ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval.domain.approval import (
     APPROVAL,
-    Event,
     Facts,
     Reject,
     Request,
     Sign,
 )
+from assay_approval.domain.counting import Event
 from assay_approval.domain.policies import Version
 from assay_approval.domain.signing import Signer, Signing
 from assay_approval.signatures import policy_digest

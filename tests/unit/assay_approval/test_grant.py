@@ -6,7 +6,8 @@ import pytest
 
 from assay import names
 from assay.approval.v1.events_pb2 import PolicyPublished
-from assay_approval.domain.approval import APPROVAL, Approval
+from assay_approval.domain.approval import APPROVAL
+from assay_approval.domain.counting import Approval
 from assay_approval.domain.grant import Entry, Evidence, KeyLife, has_quorum, is_candidate
 from assay_approval.domain.policies import POLICIES, Policies, Version
 from tests.unit.assay_approval.people import (
