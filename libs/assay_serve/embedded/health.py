@@ -1,6 +1,10 @@
-"""Whether a process of the stack does its work, asked from outside."""
+"""Whether a process of the stack does its work, asked from outside.
+
+`python -m assay_serve.embedded.health PORT` asks a service on this machine, for a container.
+"""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -38,3 +42,7 @@ async def is_serving(port: int) -> bool:
         except grpc.aio.AioRpcError:
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if asyncio.run(is_serving(int(sys.argv[1]))) else 1)

@@ -83,7 +83,8 @@ def is_ready(port: int) -> bool:
 
 def make_passwords() -> dict[str, str]:
     """Return a new password for each user."""
-    return {user: secrets.token_urlsafe(24) for user in USERS}
+    # With a letter first, as NATS reads a value from the environment as a number where it can.
+    return {user: f"k{secrets.token_urlsafe(24)}" for user in USERS}
 
 
 @dataclass(frozen=True, slots=True)

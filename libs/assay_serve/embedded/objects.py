@@ -6,11 +6,9 @@ certificate that is made anew at each start, and volumes want signed tokens.
 """
 
 import datetime as dt
-import io
 import ipaddress
 import secrets
 import signal
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,12 +18,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from assay_serve.embedded import binaries, files, ports
+from assay_serve.embedded import binaries, bucket, files, ports
 from assay_serve.embedded.failures import Failed
 from assay_serve.embedded.processes import Program, Running
 
 BUCKET = "assay"
-REGION = "us-east-1"
+REGION = bucket.REGION
 PORTS = (
     "s3", "s3.grpc", "s3.master", "s3.master.grpc",
     "s3.volume", "s3.volume.grpc", "s3.filer", "s3.filer.grpc",
@@ -40,7 +38,6 @@ _FLAGS = (
     # One master elects nobody: with an election, the first write waits for five seconds.
     "-master.peers=none", "-volume.preStopSeconds=0",
 )  # fmt: skip
-_PROBE = ".assay-can-write"
 
 
 def make_keys() -> dict[str, str]:
@@ -58,11 +55,7 @@ def program(folder: Path, log: Path, port: Mapping[str, int], keys: Mapping[str,
     """Return the server on the ports named in PORTS, with its data in `folder`."""
     scratch = folder / "tmp"
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.write_json(folder / "identities.json", _identities(keys))
-    certificate, key = _certificate()
-    files.write(folder / "grpc.crt", certificate)
-    files.write(folder / "grpc.key", key)
-    files.write(folder / "security.toml", _security())
+    write_identities(folder, keys)
     flags = [f"-{_flag(name)}={port[name]}" for name in PORTS]
     return Program(
         name="s3",
@@ -75,38 +68,27 @@ def program(folder: Path, log: Path, port: Mapping[str, int], keys: Mapping[str,
     )
 
 
+def write_identities(folder: Path, keys: Mapping[str, str]) -> None:
+    """Write who may do what over S3, and keep everybody else out of the other ports."""
+    files.write_json(folder / "identities.json", _identities(keys))
+    certificate, key = _certificate()
+    files.write(folder / "grpc.crt", certificate)
+    files.write(folder / "grpc.key", key)
+    files.write(folder / "security.toml", _security())
+
+
 def is_ready(port: int) -> bool:
     """Say whether the S3 port answers."""
     return ports.answers(port)
 
 
-def make_bucket(port: int, keys: Mapping[str, str], log: Path, seconds: float = 20.0) -> None:
+def make_bucket(port: int, keys: Mapping[str, str], log: Path) -> None:
     """Make the bucket unless it is there, and see that it takes an object."""
-    # Imported here: reading the settings of a stack needs no S3 client.
-    import urllib3  # noqa: PLC0415
-    from minio import Minio  # noqa: PLC0415
-
-    pool = urllib3.PoolManager(retries=False, timeout=5)
-    client = Minio(
-        f"{ports.HOST}:{port}",
-        keys["admin_access_key"],
-        keys["admin_secret_key"],
-        secure=False,
-        region=REGION,
-        http_client=pool,
-    )
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if not client.bucket_exists(BUCKET):
-                client.make_bucket(BUCKET)
-            client.put_object(BUCKET, _PROBE, io.BytesIO(b"?"), 1)
-            client.remove_object(BUCKET, _PROBE)
-            return
-        except Exception as error:  # while it starts it answers in many ways
-            if time.monotonic() > deadline:
-                raise Failed(f"The S3 server takes no objects: {error}.", log) from error
-            time.sleep(0.05)
+    admin = bucket.Admin(keys["admin_access_key"], keys["admin_secret_key"])
+    try:
+        bucket.make(f"{ports.HOST}:{port}", admin, BUCKET)
+    except bucket.NotMade as error:
+        raise Failed(str(error), log) from error
 
 
 def clean(port: Mapping[str, int]) -> None:
