@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(folder: DataFolder, arguments: argparse.Namespace) -> int:
     begun = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # either ends what was begun
 
     def tell(name: str, address: str) -> None:
         if not arguments.json:
@@ -139,7 +141,9 @@ def _supervise_until_told_to_stop(folder: DataFolder, tell: Callable[..., None])
     record.end_all(folder)
     secrets, modules = credentials.load_or_make(folder), services.Modules.from_environ()
     names = ("nats", "postgres", *objects.PORTS, *modules.services)
-    wiring = services.Wiring(folder, secrets, control.assign_ports(folder, names), modules)
+    seconds = float(os.environ.get("ASSAY_UP_SECONDS", "60"))
+    assigned = control.assign_ports(folder, names)
+    wiring = services.Wiring(folder, secrets, assigned, modules, seconds)
 
     def when_up(late: list[Failed]) -> None:
         if late:

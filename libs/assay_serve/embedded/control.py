@@ -11,7 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay_serve.embedded import data_folder, files, health, ports, processes, record, services
+from assay_serve.embedded import (
+    credentials,
+    data_folder,
+    files,
+    health,
+    ports,
+    processes,
+    record,
+    services,
+)
 from assay_serve.embedded.data_folder import DataFolder
 from assay_serve.embedded.failures import Failed, Refused
 
@@ -84,8 +93,6 @@ def is_running(folder: DataFolder) -> bool:
 
 def wiring(folder: DataFolder) -> services.Wiring:
     """Return how the processes of a running stack know each other."""
-    from assay_serve.embedded import credentials  # noqa: PLC0415
-
     if not is_running(folder):
         raise Refused(f"Assay is not running in {folder.path}; start it with `assay up`.")
     return services.Wiring(

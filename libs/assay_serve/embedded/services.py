@@ -49,6 +49,7 @@ class Wiring:
     secrets: Secrets
     port: Mapping[str, int]
     modules: Modules
+    service_seconds: float = 60.0  # how long a service may take until it serves
 
     def address(self, name: str) -> str:
         """Return where the process `name` listens."""

@@ -13,7 +13,7 @@ from assay_serve.embedded.keeper import Keeper
 from assay_serve.embedded.services import PREPARED, Wiring
 
 BACKENDS = ("nats", "postgres", "s3")
-_BACKEND_SECONDS, _SERVICE_SECONDS, _STEP_SECONDS = 30.0, 60.0, 60.0
+_BACKEND_SECONDS, _STEP_SECONDS = 30.0, 60.0
 
 
 @dataclass(slots=True)
@@ -64,14 +64,9 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._start_objects())
             services = group.create_task(self._start_services())
-        late = services.result()
-        if late:
-            when_up(late)
-        for child in self._keeper.children.values():
-            await child.worked.wait()
+        # Also where a service is late: what works can be used then, and the rest be mended.
         self._write_endpoints()
-        if not late:
-            when_up([])
+        when_up(services.result())
 
     async def _start_services(self) -> list[Failed]:
         async with asyncio.TaskGroup() as group:
@@ -128,7 +123,7 @@ class Supervisor:
     async def _up(self, program: processes.Program, *, report: bool = True) -> None:
         name = program.name
         port = self.wiring.port[name]
-        seconds = _BACKEND_SECONDS if name in BACKENDS else _SERVICE_SECONDS
+        seconds = _BACKEND_SECONDS if name in BACKENDS else self.wiring.service_seconds
         await self._keeper.up(program, port, health.probe(name, port), seconds)
         if report:
             self.report(name)

@@ -15,7 +15,9 @@ async def serve() -> None:
     """Serve health on ASSAY_LISTEN until told to stop."""
     server = grpc.aio.server()
     servicer = health.aio.HealthServicer()
-    await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    status = health_pb2.HealthCheckResponse
+    is_sick = os.environ["ASSAY_SERVICE"] == os.environ.get("ASSAY_LOG_LEVEL")
+    await servicer.set("", status.NOT_SERVING if is_sick else status.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     server.add_insecure_port(os.environ["ASSAY_LISTEN"])
     await server.start()

@@ -7,42 +7,26 @@ from pathlib import Path
 
 import nats as client
 import pytest
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NoAnswer
 
 from assay_serve.embedded import nats
 from assay_serve.embedded.contexts import SERVICES
+from tests.integration.embedded.nats_store import (
+    OWN,
+    STREAM,
+    Store,
+    ask,
+    at,
+    connect,
+    consumer_request,
+    make_consumer,
+    pull,
+    requests,
+    stream,
+)
 
-OWN = "assay.v1.{}.model.a"
-STREAM = {
-    "name": "ASSAY",
-    "subjects": ["assay.v1.>"],
-    "storage": "file",
-    "discard": "new",
-    "deny_delete": True,
-    "deny_purge": True,
-    "allow_direct": True,
-    "allow_atomic": True,
-}
 PAIRS = [(one, other) for one in SERVICES for other in SERVICES if one != other]
-
-
-class Store:
-    """The stream as its set-up user sees it, and a connection for each service."""
-
-    def __init__(self, setup: Client, services: dict[str, Client]) -> None:
-        self.setup = setup
-        self.services = services
-
-    async def state(self) -> dict[str, object]:
-        """Return all that a service must not be able to change."""
-        info = json.loads((await self.setup.request("$JS.API.STREAM.INFO.ASSAY")).data)
-        names = json.loads((await self.setup.request("$JS.API.STREAM.NAMES")).data)
-        state = info["state"]
-        kept = {name: state[name] for name in ("messages", "first_seq", "last_seq")}
-        return {**kept, "config": info["config"], "streams": names["streams"]}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +39,7 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[nats.Bus]:
 @pytest.fixture
 async def store(bus: nats.Bus) -> AsyncIterator[Store]:
     """A stream with one event of each service."""
-    everyone = {user: await _connect(bus, user) for user in nats.USERS}
+    everyone = {user: await connect(bus, user) for user in nats.USERS}
     setup = everyone.pop("setup")
     await setup.request("$JS.API.STREAM.DELETE.ASSAY")
     await setup.request("$JS.API.STREAM.CREATE.ASSAY", json.dumps(STREAM).encode())
@@ -71,11 +55,11 @@ async def test_a_service_writes_and_reads_under_its_own_subject(store: Store, se
     mine, subject = store.services[service], OWN.format(service)
     first = 1 + SERVICES.index(service)
     stale = {"Nats-Expected-Last-Subject-Sequence": "0"}
-    refused = await _ask(mine, subject, b"two", stale)
-    assert _at(refused, "error", "err_code") == 10071
+    refused = await ask(mine, subject, b"two", stale)
+    assert at(refused, "error", "err_code") == 10071
     expected = {"Nats-Expected-Last-Subject-Sequence": str(first), "Nats-Msg-Id": f"{service}:2"}
-    assert await _ask(mine, subject, b"two", expected) == {"stream": "ASSAY", "seq": 6}
-    again = await _ask(mine, subject, b"two", {"Nats-Msg-Id": f"{service}:2"})
+    assert await ask(mine, subject, b"two", expected) == {"stream": "ASSAY", "seq": 6}
+    again = await ask(mine, subject, b"two", {"Nats-Msg-Id": f"{service}:2"})
     assert again == {"stream": "ASSAY", "seq": 6, "duplicate": True}
     last = await mine.request(f"{nats.API}.DIRECT.GET.ASSAY.{subject}")
     assert last.data == b"two"
@@ -88,8 +72,8 @@ async def test_a_service_writes_two_subjects_in_one_batch(store: Store) -> None:
     batch = {"Nats-Batch-Id": "b1", "Nats-Batch-Sequence": "1"}
     assert (await mine.request("assay.v1.metadata.model.b", b"1", headers=batch)).data == b""
     commit = {"Nats-Batch-Id": "b1", "Nats-Batch-Sequence": "2", "Nats-Batch-Commit": "1"}
-    done = await _ask(mine, "assay.v1.metadata.model.c", b"2", commit)
-    assert (_at(done, "seq"), _at(done, "count")) == (7, 2)
+    done = await ask(mine, "assay.v1.metadata.model.c", b"2", commit)
+    assert (at(done, "seq"), at(done, "count")) == (7, 2)
 
 
 async def test_a_batch_may_not_hold_the_subject_of_another(store: Store) -> None:
@@ -105,8 +89,8 @@ async def test_a_batch_may_not_hold_the_subject_of_another(store: Store) -> None
 
 async def test_a_service_reads_the_whole_stream_in_order(store: Store) -> None:
     mine = store.services["audit"]
-    await _make_consumer(mine, "reader")
-    seen = await _pull(mine, "reader", 5)
+    await make_consumer(mine, "reader")
+    seen = await pull(mine, "reader", 5)
     assert [message.data.decode() for message in seen] == list(SERVICES)
     sequences = [message.reply.split(".")[5] for message in seen]
     assert sequences == ["1", "2", "3", "4", "5"]
@@ -117,7 +101,7 @@ async def test_a_service_reads_the_whole_stream_in_order(store: Store) -> None:
 
 async def test_a_service_reads_many_events_with_one_direct_get(store: Store) -> None:
     request = {"seq": 1, "batch": 10, "next_by_subj": "assay.v1.>"}
-    answers = await _stream(
+    answers = await stream(
         store.services["audit"], f"{nats.API}.DIRECT.GET.ASSAY", json.dumps(request).encode(), 6
     )
     assert [answer.data.decode() for answer in answers[:5]] == list(SERVICES)
@@ -129,12 +113,12 @@ async def test_a_service_reads_many_events_with_one_direct_get(store: Store) -> 
 async def test_a_service_sees_that_what_is_acknowledged_is_on_disk(
     store: Store, service: str
 ) -> None:
-    seen = await _ask(store.services[service], "assay.ops.varz")
-    assert _at(seen, "data", "jetstream", "config", "sync_always") is True
+    seen = await ask(store.services[service], "assay.ops.varz")
+    assert at(seen, "data", "jetstream", "config", "sync_always") is True
 
 
 async def test_a_service_talks_with_itself_and_with_no_other(store: Store, bus: nats.Bus) -> None:
-    twin = await _connect(bus, "metadata")
+    twin = await connect(bus, "metadata")
     hearing = await twin.subscribe("assay.pos.>")
     deaf = await store.services["audit"].subscribe("assay.pos.>")
     await twin.flush()
@@ -149,18 +133,20 @@ async def test_a_service_talks_with_itself_and_with_no_other(store: Store, bus: 
 @pytest.mark.parametrize(("service", "other"), PAIRS)
 async def test_a_service_cannot_write_for_another(store: Store, service: str, other: str) -> None:
     mine, foreign = store.services[service], f"assay.v1.{other}.model.forged"
-    await _make_consumer(mine, "reader")
+    await make_consumer(mine, "reader")
     before = await store.state()
     with pytest.raises(NoRespondersError):
         await mine.request(foreign, b"forged")
-    for subject, body in _requests(service):
+    for subject, body in requests(service):
         await mine.publish(subject, body, reply=foreign)
     traced = {"Nats-Trace-Dest": foreign}
     await mine.publish("assay.ops.varz", b"", headers=traced)
-    refused = await _ask(
-        mine, f"{nats.API}.CONSUMER.CREATE.ASSAY.push", _consumer("push", deliver_subject=foreign)
+    refused = await ask(
+        mine,
+        f"{nats.API}.CONSUMER.CREATE.ASSAY.push",
+        consumer_request("push", deliver_subject=foreign),
     )
-    assert _at(refused, "error", "err_code") == 10081
+    assert at(refused, "error", "err_code") == 10081
     await mine.flush()
     await asyncio.sleep(0.1)
     assert await store.state() == before
@@ -176,8 +162,8 @@ async def test_the_answer_to_an_event_of_ones_own_cannot_be_an_event_of_another(
             await mine.publish(OWN.format(service), b"mine", reply=f"assay.v1.{other}.forged")
     await mine.flush()
     await asyncio.sleep(0.1)
-    info = await _ask(store.setup, "$JS.API.STREAM.INFO.ASSAY", b'{"subjects_filter": ">"}')
-    subjects = _at(info, "state", "subjects")
+    info = await ask(store.setup, "$JS.API.STREAM.INFO.ASSAY", b'{"subjects_filter": ">"}')
+    subjects = at(info, "state", "subjects")
     assert isinstance(subjects, dict)
     assert set(subjects) == {OWN.format(name) for name in SERVICES}
 
@@ -222,7 +208,7 @@ async def test_a_consumer_cannot_be_made_to_give_orders(store: Store, target: st
     before = await store.state()
     for headers_only in (False, True):
         name = f"push{headers_only}"
-        consumer = _consumer(
+        consumer = consumer_request(
             name, deliver_subject=f"$JS.API.{target}", headers_only=headers_only,
             filter_subject="assay.v1.metadata.model.order",
         )  # fmt: skip
@@ -236,69 +222,3 @@ async def test_nobody_gets_in_without_a_password(bus: nats.Bus) -> None:
     for user in ({}, {"user": "audit", "password": "guess"}, {"user": "sys", "password": ""}):
         with pytest.raises(Exception, match=r"Authorization Violation|Authentication"):
             await client.connect(bus.url, allow_reconnect=False, **user)
-
-
-async def _connect(bus: nats.Bus, user: str) -> Client:
-    return await client.connect(
-        bus.url, user=user, password=bus.passwords[user], inbox_prefix=f"_INBOX_{user}".encode()
-    )
-
-
-async def _ask(
-    connection: Client, subject: str, body: bytes = b"", headers: dict[str, str] | None = None
-) -> object:
-    answer = await connection.request(subject, body, timeout=2, headers=headers)
-    parsed: object = json.loads(answer.data)
-    return parsed
-
-
-def _at(answer: object, *path: str) -> object:
-    """Return what stands in `answer` under these names; nothing where one is not there."""
-    for name in path:
-        answer = answer.get(name) if isinstance(answer, dict) else None
-    return answer
-
-
-def _consumer(name: str, **more: object) -> bytes:
-    config = {
-        "name": name,
-        "ack_policy": "none",
-        "mem_storage": True,
-        "deliver_policy": "all",
-        "inactive_threshold": 30 * 10**9,
-        **more,
-    }
-    return json.dumps({"stream_name": "ASSAY", "config": config}).encode()
-
-
-async def _make_consumer(connection: Client, name: str) -> None:
-    made = await _ask(connection, f"{nats.API}.CONSUMER.CREATE.ASSAY.{name}", _consumer(name))
-    assert _at(made, "error") is None, made
-
-
-def _requests(service: str) -> list[tuple[str, bytes]]:
-    """Return one request of each kind that the store answers."""
-    return [
-        (f"{nats.API}.DIRECT.GET.ASSAY", b'{"seq": 1}'),
-        (f"{nats.API}.DIRECT.GET.ASSAY", b'{"seq": 1, "batch": 5, "next_by_subj": "assay.v1.>"}'),
-        (f"{nats.API}.DIRECT.GET.ASSAY.{OWN.format(service)}", b""),
-        (f"{nats.API}.CONSUMER.CREATE.ASSAY.reader", _consumer("reader")),
-        (f"{nats.API}.CONSUMER.MSG.NEXT.ASSAY.reader", b'{"batch": 5, "no_wait": true}'),
-        (f"{nats.API}.STREAM.INFO.ASSAY", b""),
-        ("assay.ops.varz", b""),
-    ]
-
-
-async def _pull(connection: Client, consumer: str, count: int) -> list[Msg]:
-    body = json.dumps({"batch": 1000, "expires": 2 * 10**9}).encode()
-    subject = f"{nats.API}.CONSUMER.MSG.NEXT.ASSAY.{consumer}"
-    return await _stream(connection, subject, body, count)
-
-
-async def _stream(connection: Client, subject: str, body: bytes, count: int) -> list[Msg]:
-    inbox = connection.new_inbox()
-    answers = await connection.subscribe(inbox)
-    await connection.publish(subject, body, reply=inbox)
-    found = [await answers.next_msg(timeout=2) for _ in range(count)]
-    await answers.unsubscribe()
-    return found

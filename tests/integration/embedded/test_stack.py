@@ -1,6 +1,7 @@
 """The stack as its user sees it: up, status, down, and up again."""
 
 import json
+import signal
 import socket
 import stat
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 
 from assay_serve.embedded.contexts import SERVICES
 from assay_trust import jwks, keys
-from tests.integration.embedded.stack import BACKENDS, Json, Stack, connect, runs
+from tests.integration.embedded.stack import BACKENDS, Json, Stack, connect, runs, wait_until
 
 
 def test_up_starts_everything_and_down_stops_it(stack: Stack) -> None:
@@ -141,6 +142,48 @@ def test_a_service_that_does_not_start_is_named_with_its_log(stack: Stack) -> No
     assert done.returncode == 1
     assert "does not start." in done.stderr
     assert "cannot serve today" in done.stderr
+    assert stack.status() == {}
+
+
+def test_a_service_that_never_serves_is_named_and_the_rest_runs_on(stack: Stack) -> None:
+    stack.env |= {"ASSAY_LOG_LEVEL": "lineage", "ASSAY_UP_SECONDS": "8"}
+    done = stack.run("up")
+    assert done.returncode == 1
+    assert done.stderr.startswith("lineage did not answer within 8 seconds.\n")
+    states = {name: line["state"] for name, line in stack.status().items()}
+    assert {name for name, state in states.items() if state != "running"} == {"lineage"}
+    assert stack.run("status").returncode == 1
+    assert (stack.path / "endpoints.json").exists()
+    again = stack.run("up")
+    assert again.returncode == 1
+    assert "already, but lineage is starting." in again.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_start_that_is_interrupted_leaves_nothing_behind(
+    stack: Stack, number: signal.Signals
+) -> None:
+    starting = subprocess.Popen(
+        stack.command("up"), env=stack.environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_until((stack.path / "run" / "processes.json").exists)
+    starting.send_signal(number)
+    starting.communicate(timeout=30)
+    wait_until(lambda: stack.run("status").returncode == 1)
+    written = json.loads((stack.path / "run" / "processes.json").read_text())
+    wait_until(lambda: not [each["pid"] for each in written if runs(each["pid"])])
+    assert stack.up()
+
+
+def test_down_stops_a_start_that_is_on_its_way(stack: Stack) -> None:
+    starting = subprocess.Popen(
+        stack.command("up"), env=stack.environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_until((stack.path / "run" / "processes.json").exists)
+    assert stack.run("down").returncode == 0
+    _, errors = starting.communicate(timeout=30)
+    assert starting.returncode == 1
+    assert b"Assay was stopped before it was up." in errors
     assert stack.status() == {}
 
 
