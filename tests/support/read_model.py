@@ -41,7 +41,7 @@ async def following(
 ) -> AsyncIterator[Following]:
     """Make the tables anew as their owner, and keep them level with the stream as who serves."""
     rebuilder = Rebuilder(store, owner_dsn or dsn, projection, DEPLOYMENT, role)
-    await drop(owner_dsn or dsn, projection.name)
+    await empty(owner_dsn or dsn)
     await rebuilder.prepare()
     position = Position()
     projector = Projector(store, dsn, projection, DEPLOYMENT, position)
@@ -56,9 +56,15 @@ async def following(
         await reads.close()
 
 
-async def drop(dsn: str, schema: str) -> None:
-    """Take away what an earlier test left."""
+async def empty(dsn: str) -> None:
+    """Take away all that an earlier test left in a database."""
     db = await asyncpg.connect(dsn)
-    for suffix in ("", "_old", "_green", "_check"):
-        await db.execute(f"DROP SCHEMA IF EXISTS {schema}{suffix} CASCADE")
+    for (schema,) in await db.fetch(SCHEMAS):
+        await db.execute(f'DROP SCHEMA "{schema}" CASCADE')
     await db.close()
+
+
+SCHEMAS = """
+SELECT nspname FROM pg_namespace
+WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('public', 'information_schema')
+"""

@@ -23,7 +23,13 @@ from assay_serve.embedded.contexts import SERVICES
 DEPLOYMENT = "11111111-1111-4111-8111-111111111111"
 OWNER = "22222222-2222-4222-8222-222222222222"
 ANN = Actor(principal=f"principals/{OWNER}", kind=ActorKind.ACTOR_KIND_HUMAN)
-_AGGREGATES = {"models": "model", "approvals": "approval", "runs": "run", "principals": "principal"}
+_AGGREGATES = {
+    "namespaces": "namespace",
+    "models": "model",
+    "approvals": "approval",
+    "runs": "run",
+    "principals": "principal",
+}
 
 
 class Scribe:
@@ -75,7 +81,7 @@ class Scribe:
 def subject_of(context: str, name: str) -> str:
     """Return the subject of the aggregate that a resource belongs to."""
     pieces = name.split("/")
-    length = 2 if pieces[0] == "principals" else 4
+    length = 2 if pieces[0] == "principals" else min(len(pieces), 4)
     aggregate = _AGGREGATES[pieces[length - 2]]
     return subject(context, aggregate, "/".join(pieces[:length]))
 

@@ -19,7 +19,7 @@ from assay.event.v1.event_service_pb2_grpc import EventServiceStub
 from assay.metadata.v1.events_pb2 import ModelCreated
 from assay_events import token
 from assay_serve.embedded import nats, postgres
-from tests.support.read_model import drop
+from tests.support.read_model import empty
 from tests.support.scribe import Scribe
 from tests.support.service import Service, bearer, service
 
@@ -35,7 +35,7 @@ async def served(
     scribe: Scribe, bus: nats.Bus, database: postgres.Database, tmp_path: Path
 ) -> AsyncIterator[Service]:
     """The audit service as a process."""
-    await drop(database.owner_url("audit"), "audit")
+    await empty(database.owner_url("audit"))
     audit = service("audit", tmp_path / "identity", bus, database)
     await asyncio.to_thread(audit.prepare)
     await asyncio.to_thread(audit.running.start)
