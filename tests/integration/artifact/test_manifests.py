@@ -150,10 +150,10 @@ def test_manifests_are_listed_newest_first_in_pages(depot: Depot) -> None:
 def test_a_folder_goes_up_and_comes_down_the_same(depot: Depot, tmp_path: Path) -> None:
     source = tmp_path / "model"
     contents = {
-        "model.onnx": bytes(range(256)) * 200_000,
+        "model.onnx": bytes(range(256)) * 70_000,
         "tokenizer/vocab.txt": "wörter\n".encode(),
         "tokenizer/empty": b"",
-        "copy.onnx": bytes(range(256)) * 200_000,
+        "copy.onnx": bytes(range(256)) * 70_000,
     }
     for path, data in contents.items():
         (source / path).parent.mkdir(parents=True, exist_ok=True)
