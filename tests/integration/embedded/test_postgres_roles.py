@@ -1,12 +1,14 @@
 """A role reaches its own database, and nothing of another's."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from assay_serve.embedded import postgres
+from assay_serve.embedded import ports, postgres, processes
 from assay_serve.embedded.contexts import SERVICES
 
 PAIRS = [(one, other) for one in SERVICES for other in SERVICES if one != other]
@@ -101,9 +103,41 @@ async def test_acknowledged_rows_are_on_disk(database: postgres.Database) -> Non
     }
 
 
+def test_root_needs_no_user_namespaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most containers forbid them; there Postgres runs as nobody, and can change back later."""
+    if os.geteuid() != 0:
+        pytest.skip("only root is refused by Postgres")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    forbidden = tmp_path / "unshare"
+    forbidden.write_text("#!/bin/sh\nexit 1\n")
+    forbidden.chmod(0o755)
+    assert _owner_of_a_server(closed / "data") == "root"
+    with monkeypatch.context() as changed:
+        changed.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        postgres._as_ordinary_user.cache_clear()
+        assert _owner_of_a_server(closed / "data") == "nobody"
+        assert _owner_of_a_server(closed / "new") == "nobody"
+    postgres._as_ordinary_user.cache_clear()
+    assert _owner_of_a_server(closed / "new") == "root"
+
+
 async def test_nobody_gets_in_without_a_password(database: postgres.Database) -> None:
     for user in ("postgres", "metadata"):
         with pytest.raises(asyncpg.exceptions.InvalidPasswordError):
             await asyncpg.connect(
                 host="127.0.0.1", port=database.port, user=user, password="x", database=user
             )
+
+
+def _owner_of_a_server(folder: Path) -> str:
+    """Start a server on `folder` and return as whom it runs."""
+    folder.mkdir(exist_ok=True)
+    log, port = folder / "postgres.log", ports.free(set())
+    postgres.initialise(folder, "password", log)
+    server = processes.Running(postgres.program(folder, log, port), lambda: postgres.is_ready(port))
+    server.start()
+    try:
+        return pwd.getpwuid(Path(f"/proc/{server.pid}").stat().st_uid).pw_name
+    finally:
+        server.stop()
