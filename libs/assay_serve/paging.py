@@ -21,6 +21,7 @@ from assay_serve.refusals import bad_order, bad_page_token
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000
+MAX_BYTES = 1024 * 1024
 _ORDER_BY = re.compile(r"\s*([a-z_]+)(?:\s+(asc|desc))?\s*\Z")
 _NOT_OF_THE_QUERY = ("page_size", "page_token", "at_least_as_fresh")
 _DIGEST_CHARACTERS = 22  # 128 bits in base64url
@@ -81,7 +82,7 @@ async def fetch(
     """Return the page of `select` that the list request `request` asks for.
 
     `select` ends in a condition and uses the parameters of `arguments`; the filter, the keyset, the
-    order and the limit follow.
+    order and the limit follow. A page of large rows is shorter than asked for.
     """
     keys, descending = _order(_text(request, "order_by"), orders)
     size = _page_size(getattr(request, "page_size", 0))
@@ -97,6 +98,7 @@ async def fetch(
     direction = "DESC" if descending else "ASC"
     order = ", ".join(f"{_ordered(key)} {direction}" for key in keys)
     rows = await db.fetch(f"{query} ORDER BY {order} LIMIT {size + 1}", *bound)
+    size = min(size, _fitting(rows))
     if len(rows) <= size:
         return Rows(rows, "")
     last = [rows[size - 1][key.column] for key in keys]
@@ -113,6 +115,31 @@ def query_digest(request: Message) -> str:
     body = asked.SerializeToString(deterministic=True)
     digest = sha256(request.DESCRIPTOR.full_name.encode() + b"\n" + body).digest()
     return base64.urlsafe_b64encode(digest).decode()[:_DIGEST_CHARACTERS]
+
+
+def _fitting(rows: Sequence[asyncpg.Record]) -> int:
+    """Return how many of the first rows fit into one answer, at least one."""
+    total = 0
+    for count, row in enumerate(rows):
+        total += _weight(list(row.values()))
+        if total > MAX_BYTES:
+            return max(count, 1)
+    return len(rows) or 1
+
+
+def _weight(value: object) -> int:
+    """Return about how many bytes a value takes in an answer."""
+    match value:
+        case str():
+            return len(value.encode())
+        case bytes():
+            return len(value)
+        case dict():
+            return sum(_weight(key) + _weight(inner) for key, inner in value.items())
+        case list():
+            return sum(map(_weight, value))
+        case _:
+            return 8
 
 
 def _page_size(asked: int) -> int:

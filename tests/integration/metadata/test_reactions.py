@@ -59,7 +59,8 @@ class Case:
         return [codec.decode(message) for message in stored]
 
     def has(self, type_: str) -> bool:
-        request = api.ListModelHistoryRequest(parent=self.model)
+        token = self.registry.token
+        request = api.ListModelHistoryRequest(parent=self.model, at_least_as_fresh=token)
         entries = self.registry.stub().ListModelHistory(request).entries
         return any(entry.type.endswith(f".{type_}") for entry in entries)
 

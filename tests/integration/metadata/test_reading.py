@@ -158,6 +158,20 @@ def test_a_page_token_is_of_its_own_query(
     assert len(metadata.ListModelVersions(request).model_versions) == 3
 
 
+def test_a_page_of_large_versions_is_shorter(
+    registry: Registry, metadata: MetadataServiceStub
+) -> None:
+    name = registry.model()
+    large = ModelVersion(params={str(number): "x" * 1024 for number in range(50)})
+    for _ in range(30):
+        registry.version(name, large)
+    fresh(registry, metadata, name)
+    request = api.ListModelVersionsRequest(parent=name, page_size=1000)
+    found = list(pages(metadata, request))
+    assert len(found) == 2
+    assert list(chain(*found)) == list(range(30, 0, -1))
+
+
 def test_models_are_listed_filtered_and_ordered(registry: Registry) -> None:
     metadata = registry.stub()
     metadata.CreateNamespace(api.CreateNamespaceRequest(namespace_id="listed"))
