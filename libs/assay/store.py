@@ -26,6 +26,10 @@ class WrongBytes(FailedPrecondition):
     """The store saw other bytes than those that were promised."""
 
 
+class Overtaken(Exception):
+    """The upload is no longer open: somebody else finished it, or the store gave it up."""
+
+
 class _Expired(Exception):
     """The signature is no longer valid, or never was."""
 
@@ -138,6 +142,8 @@ def _check(response: urllib3.BaseHTTPResponse) -> None:
     code = match.group(1).decode() if match else ""
     if code in _MISMATCHES:
         raise WrongBytes("The bytes are not those that were promised.", reason="DIGEST_MISMATCH")
+    if code == "NoSuchUpload":
+        raise Overtaken
     if status == HTTPStatus.FORBIDDEN:
         raise _Expired
     answer = f"the object store answered {status} {code or response.reason or ''}".strip()

@@ -14,14 +14,15 @@ from pathlib import Path
 from assay.artifact.v1 import artifact_service_pb2 as api
 from assay.artifact.v1 import resources_pb2 as artifact
 from assay.artifact.v1.artifact_service_pb2_grpc import ArtifactServiceStub
-from assay.errors import FailedPrecondition
+from assay.errors import Aborted, AlreadyExists
 from assay.hashing import Digested, changed, digest_files
 from assay.progress import Advance, Listener, ignore
-from assay.store import Store, WrongBytes
+from assay.store import Overtaken, Store, WrongBytes
 
 _BATCH_BLOBS = 1000
 _BATCH_PARTS = 50_000
 _SIGN_PARTS = 64
+_MAX_ROUNDS = 5
 _PARALLEL = 6
 
 
@@ -85,8 +86,20 @@ class _Sending:
 
     def send(self, files: Sequence[Digested]) -> None:
         """Bring the bytes of `files` into the store and have them recorded."""
-        claims = [_claim(file) for file in files]
-        request = api.BeginUploadRequest(parent=self._namespace, blobs=claims)
+        overtaken = self._send(files, self._advance)
+        for _ in range(_MAX_ROUNDS):
+            if not overtaken:
+                return
+            overtaken = self._send(overtaken, lambda _: None)  # its bytes are counted already
+        raise Aborted("Try again: others keep sending the same bytes.", reason="LOST_RACE")
+
+    def _send(
+        self, files: Sequence[Digested], advance: Callable[[int], None]
+    ) -> Sequence[Digested]:
+        """Send what is missing; return the files whose upload ended meanwhile without our doing."""
+        request = api.BeginUploadRequest(
+            parent=self._namespace, blobs=[_claim(file) for file in files]
+        )
         plans = self._stub.BeginUpload(request).plans
         missing = [
             (file, plan)
@@ -94,13 +107,26 @@ class _Sending:
             if plan.state != artifact.BLOB_STATE_STORED
         ]
         pieces = [piece for file, plan in missing for piece in self._pieces(file, plan)]
-        to_send = sum(piece.end - piece.start for piece in pieces)
-        self._advance(_bytes_of(files) - to_send)
-        _all(self._put, pieces)
-        if missing:
-            blobs = [_claim(file) for file, _ in missing]
-            done = api.CompleteBlobsRequest(parent=self._namespace, blobs=blobs)
-            self._stub.CompleteBlobs(done, timeout=_patience(len(blobs)))
+        advance(_bytes_of(files) - sum(piece.end - piece.start for piece in pieces))
+        overtaken: set[str] = set()
+
+        def put(piece: _Piece) -> None:
+            try:
+                self._put(piece)
+            except (Overtaken, AlreadyExists):
+                overtaken.add(piece.file.digest)
+            advance(piece.end - piece.start)
+
+        _all(put, pieces)
+        self._complete([file for file, _ in missing if file.digest not in overtaken])
+        return [file for file, _ in missing if file.digest in overtaken]
+
+    def _complete(self, files: Sequence[Digested]) -> None:
+        if files:
+            request = api.CompleteBlobsRequest(
+                parent=self._namespace, blobs=[_claim(file) for file in files]
+            )
+            self._stub.CompleteBlobs(request, timeout=_patience(len(files)))
 
     def _pieces(self, file: Digested, plan: artifact.BlobPlan) -> Iterator[_Piece]:
         if plan.state == artifact.BLOB_STATE_SINGLE:
@@ -119,7 +145,6 @@ class _Sending:
             self._store.put(piece.signer.of(number), lambda: _read(piece))
         except WrongBytes as error:
             raise changed(piece.file.path) from error
-        self._advance(piece.end - piece.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +172,7 @@ class _SingleSigner:
         request = api.BeginUploadRequest(parent=self.namespace, blobs=[_claim(self.file)])
         (plan,) = self.stub.BeginUpload(request).plans
         if plan.state != artifact.BLOB_STATE_SINGLE:
-            raise FailedPrecondition("Somebody else has just sent the same bytes: try again.")
+            raise Overtaken
         return plan.put
 
 

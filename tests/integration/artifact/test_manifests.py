@@ -1,6 +1,7 @@
 """Manifests: all files stored, no byte changed unseen, no path that leads out of its folder."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from assay.artifact.v1 import artifact_service_pb2 as api
 from assay.artifact.v1.resources_pb2 import File, Manifest
 from assay.downloads import download
+from assay.progress import Progress
 from assay.uploads import upload
 from assay_trust import digests
-from tests.integration.artifact.depot import Depot, file_of, refused
+from tests.integration.artifact.depot import Depot, claim_of, file_of, large, refused
 
 WEIGHTS, CONFIG = b"weights", b"{}"
 
@@ -165,3 +167,33 @@ def test_a_folder_goes_up_and_comes_down_the_same(depot: Depot, tmp_path: Path) 
     for path, data in contents.items():
         assert (tmp_path / "back" / path).read_bytes() == data
     assert upload(depot.stub, depot.namespace, files) == manifest
+
+
+def test_who_sends_what_another_has_just_sent_is_told_that_it_is_stored(
+    depot: Depot, tmp_path: Path
+) -> None:
+    data = large(3)
+    (tmp_path / "m").write_bytes(data)
+    is_overtaken = False
+
+    def overtake(advance: Progress) -> None:
+        """Finish the upload that the other has just begun, before its first part goes out."""
+        nonlocal is_overtaken
+        if advance.step == "send" and not is_overtaken:
+            is_overtaken = True
+            depot.send_parts(claim_of(data), data, depot.begin(claim_of(data))[0].missing_parts)
+            depot.complete(claim_of(data))
+
+    manifest = upload(depot.stub, depot.namespace, {"m": tmp_path / "m"}, overtake)
+    assert is_overtaken
+    assert manifest.file_count == 1
+
+
+def test_three_who_send_the_same_files_at_once_get_the_same_manifest(
+    depot: Depot, tmp_path: Path
+) -> None:
+    (tmp_path / "m").write_bytes(large(4) + large(5))
+    files = {"m": tmp_path / "m"}
+    with ThreadPoolExecutor(3) as clients:
+        made = list(clients.map(lambda _: upload(depot.stub, depot.namespace, files), range(3)))
+    assert made[0] == made[1] == made[2]
