@@ -62,7 +62,7 @@ def _canonical(
     headers: Mapping[str, str],
     payload_digest: str,
 ) -> str:
-    """Return the canonical request; the names in `headers` are lower-case, `path` and `query` are quoted."""
+    """Return the canonical request; header names are lower-case, `path` and `query` quoted."""
     ordered = sorted(headers.items())
     lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in ordered)
     names = ";".join(name for name, _ in ordered)
