@@ -110,7 +110,7 @@ class Batches:
     def _writes(self, recorded: Recorded, defect: str) -> list[Write]:
         projection = self._projection
         if projection.events is None:
-            whole = replace(recorded, defect=defect or recorded.defect)
+            whole = replace(recorded, defect=defect) if defect else recorded
             return list(projection.apply(whole))
         if defect:
             log.warning("event.invalid revision=%d defect=%s", recorded.revision, defect)

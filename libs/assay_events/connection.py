@@ -1,24 +1,31 @@
 """The one place that touches nats-py: requests, streamed answers, and what their failures mean."""
 
 import asyncio
+import itertools
 import json
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
 
 from assay_events.errors import Unavailable
 
 _CONNECT_SECONDS = 5.0
 _REQUEST_SECONDS = 2.0
+_NO_RESPONDERS = "503"
+_RECONNECT: Mapping[str, Any] = {
+    "allow_reconnect": True,
+    "max_reconnect_attempts": -1,
+    "reconnect_time_wait": 0.2,
+    "ping_interval": 5,
+    "max_outstanding_pings": 2,
+}
 _AWAY = "The event store (NATS) does not answer; the request was not carried out. Try again."
 
 
@@ -37,34 +44,45 @@ class Address:
         return self.prefix == "$JS.API."
 
 
+class _Client(Client):
+    """The client of nats-py, which looks at each character of each header: a third of a reading."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        lines = (line.partition(":") for line in raw.decode("utf-8", "replace").split("\r\n"))
+        return {name: value.strip() for name, colon, value in lines if colon}
+
+
 class Connection:
     """A connection that heals itself; a request without an answer raises Unavailable, soon."""
 
     def __init__(self, client: Client, prefix: str) -> None:
-        """Use a connected client; `prefix` leads to the JetStream API of the stream's account."""
+        """Use a client; `prefix` leads to the JetStream API of the stream's account."""
         self._client = client
         self._prefix = prefix
+        self._takers: dict[str, Callable[[Msg], object]] = {}
+        self._inbox_prefix = f"_INBOX.{secrets.token_hex(8)}"
+        self._numbers = itertools.count(1)
 
     @classmethod
     async def open(cls, address: Address) -> "Connection":
         """Connect once; raise Unavailable where nothing answers."""
+        client = _Client()
+        connection = cls(client, address.prefix)
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                client = await nats.connect(
+                await client.connect(
                     address.url,
                     user=address.user,
                     password=address.password,
-                    allow_reconnect=True,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.2,
-                    ping_interval=5,
-                    max_outstanding_pings=2,
                     error_cb=_quiet,
-                    inbox_prefix=f"_INBOX.{secrets.token_hex(8)}",
+                    inbox_prefix=connection._inbox_prefix,
+                    **_RECONNECT,
                 )
+                await connection._listen()
         except (OSError, TimeoutError, NatsError) as error:
             raise Unavailable(f"The event store at {address.url} does not answer.") from error
-        return cls(client, address.prefix)
+        return connection
 
     @property
     def is_connected(self) -> bool:
@@ -83,16 +101,20 @@ class Connection:
         seconds: float = _REQUEST_SECONDS,
     ) -> Msg:
         """Return the one answer to a request."""
-        if not self._client.is_connected:
+        arrived: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+
+        def take(message: Msg) -> None:
+            if not arrived.done():
+                arrived.set_result(message)
+
+        with self._answers(take) as reply:
+            # Not the client's own request: its asyncio.wait_for may swallow a cancellation.
+            async with _translated(), asyncio.timeout(seconds):
+                await self.publish(subject, body, headers, reply)
+                answer = await arrived
+        if (answer.headers or {}).get("Status") == _NO_RESPONDERS and not answer.data:
             raise Unavailable(_AWAY)
-        try:
-            return await self._client.request(
-                subject, body, timeout=seconds, headers=dict(headers or {}) or None
-            )
-        except NoRespondersError as error:
-            raise Unavailable(_AWAY) from error
-        except (NatsError, OSError, TimeoutError) as error:
-            raise Unavailable(_AWAY) from error
+        return answer
 
     async def api(
         self, verb: str, body: Mapping[str, Any] | None = None, seconds: float = _REQUEST_SECONDS
@@ -113,30 +135,56 @@ class Connection:
         """Send a message without waiting for an answer."""
         if not self._client.is_connected:
             raise Unavailable(_AWAY)
-        try:
+        async with _translated():
             await self._client.publish(
                 subject, body, reply=reply, headers=dict(headers or {}) or None
             )
-        except (NatsError, OSError) as error:
-            raise Unavailable(_AWAY) from error
+
+    @contextmanager
+    def inbox(self) -> Iterator["Inbox"]:
+        """Give a place for answers that are many; what comes after the end is dropped."""
+        inbox = Inbox()
+        with self._answers(inbox.put) as inbox.subject:
+            yield inbox
 
     @asynccontextmanager
-    async def inbox(self) -> AsyncIterator["Inbox"]:
-        """Give a place for answers that are many; it is closed at the end."""
-        inbox = Inbox(self._client.new_inbox())
-        try:
+    async def pull_inbox(self) -> AsyncIterator["Inbox"]:
+        """Give an inbox with its own subscription: the server ends a pull that nobody hears."""
+        inbox = Inbox()
+        inbox.subject = f"{self._inbox_prefix}.pull.{next(self._numbers)}"
+        async with _translated():
             subscription = await self._client.subscribe(
-                inbox.subject, cb=inbox.put, pending_msgs_limit=-1, pending_bytes_limit=-1
+                inbox.subject, cb=inbox.take_in, pending_msgs_limit=-1, pending_bytes_limit=-1
             )
-        except NatsError as error:
-            raise Unavailable(_AWAY) from error
         try:
             yield inbox
         finally:
-            try:
+            with suppress(NatsError):  # the connection is closed, and the subscription with it
                 await subscription.unsubscribe()
-            except NatsError:  # the connection is closed already, and the subscription with it
-                inbox.messages.clear()
+
+    @contextmanager
+    def _answers(self, take: Callable[[Msg], object]) -> Iterator[str]:
+        """Give a subject whose messages go to `take`."""
+        subject = f"{self._inbox_prefix}.to.{next(self._numbers)}"
+        self._takers[subject] = take
+        try:
+            yield subject
+        finally:
+            del self._takers[subject]
+
+    async def _listen(self) -> None:
+        """Subscribe to all answers at once: a subscription each would cost as much as a read."""
+        await self._client.subscribe(
+            f"{self._inbox_prefix}.to.*",
+            cb=self._put,
+            pending_msgs_limit=-1,
+            pending_bytes_limit=-1,
+        )
+
+    async def _put(self, message: Msg) -> None:
+        take = self._takers.get(message.subject)
+        if take is not None:
+            take(message)
 
     async def call(self, inbox: "Inbox", verb: str, body: Mapping[str, Any]) -> None:
         """Send a request to the JetStream API whose answers go to `inbox`."""
@@ -146,13 +194,17 @@ class Connection:
 class Inbox:
     """Messages that came, in order, until somebody takes them."""
 
-    def __init__(self, subject: str) -> None:
-        """Receive on `subject`."""
-        self.subject = subject
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.subject = ""
         self.messages: deque[Msg] = deque()
         self._arrived = asyncio.Event()
 
-    async def put(self, message: Msg) -> None:
+    async def take_in(self, message: Msg) -> None:
+        """Take in one message, as a subscription calls for it."""
+        self.put(message)
+
+    def put(self, message: Msg) -> None:
         """Take in one message."""
         self.messages.append(message)
         self._arrived.set()
@@ -172,6 +224,15 @@ class Inbox:
         taken = list(self.messages)
         self.messages.clear()
         return taken
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Turn what the client raises into Unavailable."""
+    try:
+        yield
+    except (NatsError, OSError, TimeoutError) as error:
+        raise Unavailable(_AWAY) from error
 
 
 async def _quiet(_: Exception) -> None:

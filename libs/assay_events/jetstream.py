@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from nats.aio.msg import Msg
 
-from assay_events.connection import Connection
+from assay_events.connection import Connection, Inbox
 from assay_events.envelope import TYPE_HEADER, NewMessage, Stored, header_type
 from assay_events.errors import LostRace, StreamCorrupt, Unavailable
 from assay_events.reader import Reader
@@ -20,10 +20,10 @@ from assay_events.reader import Reader
 STREAM = "ASSAY"
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _WRONG_LAST_SEQUENCE = 10071
-_WALK_UP_TO = 3
 _BATCH = 500
 _ANSWER_SECONDS = 5.0
 _MISSING = "404"
+_END_OF_BATCH = "204"
 
 
 class JetStream:
@@ -52,17 +52,16 @@ class JetStream:
         return None if _status(answer) == _MISSING else _stored(answer)
 
     async def read_subject(self, nats_subject: str, after: int = 0) -> Sequence[Stored]:
-        """Return the messages of a subject after a revision.
-
-        A short subject step by step, a long one in batches.
-        """
-        last = await self.last(nats_subject)
-        if last is None or last.revision <= after:
-            return []
-        found = await self._walk(nats_subject, after, last)
-        if not found or found[-1].revision < last.revision:
-            start = found[-1].revision if found else after
-            found += await self._read_batches(nats_subject, start)
+        """Return the messages of a subject after a revision: one request for up to a batch."""
+        found: list[Stored] = []
+        pending = 1
+        with self._connection.inbox() as inbox:
+            while pending:
+                start = found[-1].revision if found else after
+                request = {"seq": start + 1, "next_by_subj": nats_subject, "batch": _BATCH}
+                await self._connection.call(inbox, f"DIRECT.GET.{STREAM}", request)
+                stored, pending = await _take_batch(inbox)
+                found += stored
         return found
 
     async def last_revision(self) -> int:
@@ -107,41 +106,29 @@ class JetStream:
             own[-1].revision if own and [s.body for s in own] == [m.body for m in messages] else 0
         )
 
-    async def _walk(self, nats_subject: str, after: int, last: Stored) -> list[Stored]:
-        """Return the first few messages after a revision, one request each."""
-        found: list[Stored] = []
-        position = after
-        while position < last.revision and len(found) < _WALK_UP_TO:
-            body = json.dumps({"seq": position + 1, "next_by_subj": nats_subject}).encode()
-            stored = _stored(await self._connection.direct_get(STREAM, body))
-            found.append(stored)
-            position = stored.revision
-        return found
 
-    async def _read_batches(self, nats_subject: str, after: int) -> list[Stored]:
-        found: list[Stored] = []
-        pending = 1
-        async with self._connection.inbox() as inbox:
-            while pending:
-                start = found[-1].revision if found else after
-                request = {"seq": start + 1, "next_by_subj": nats_subject, "batch": _BATCH}
-                await self._connection.call(inbox, f"DIRECT.GET.{STREAM}", request)
-                pending = -1
-                while pending < 0:
-                    answers = await inbox.take(_ANSWER_SECONDS)
-                    if not answers:
-                        raise Unavailable("The event store did not answer in time. Try again.")
-                    found += [_stored(m) for m in answers if not _status(m)]
-                    pending = _pending(answers)
-        return found
+async def _take_batch(inbox: Inbox) -> tuple[list[Stored], int]:
+    """Return what a batched get answers, and how many messages come after it.
 
-
-def _pending(answers: Sequence[Msg]) -> int:
-    """Return how many messages are left after a batch, -1 while the batch goes on."""
-    end = next((m for m in answers if _status(m)), None)
-    if end is None:
-        return -1
-    return int((end.headers or {}).get("Nats-Num-Pending", "0"))
+    Each answer names the one before, so that one lost on the way is noticed.
+    """
+    found: list[Stored] = []
+    last = "0"
+    while True:
+        answers = await inbox.take(_ANSWER_SECONDS)
+        if not answers:
+            raise Unavailable("The event store did not answer in time. Try again.")
+        for answer in answers:
+            headers = answer.headers or {}
+            status = headers.get("Status", "") if "Nats-Sequence" not in headers else ""
+            if status == _MISSING:
+                return found, 0
+            if status not in {"", _END_OF_BATCH} or headers.get("Nats-Last-Sequence") != last:
+                raise Unavailable(f"The event store did not give the messages: {headers}.")
+            if status:
+                return found, int(headers.get("Nats-Num-Pending", "0"))
+            last = headers["Nats-Sequence"]
+            found.append(_stored(answer))
 
 
 def _headers(message: NewMessage, expected: int | None) -> dict[str, str]:
@@ -165,7 +152,9 @@ def _acknowledged(answer: Mapping[str, object]) -> int:
 
 
 def _status(message: Msg) -> str:
-    return (message.headers or {}).get("Status", "")
+    """Return what a direct get answers instead of a message, empty for a message."""
+    headers = message.headers or {}
+    return "" if "Nats-Sequence" in headers else headers.get("Status", "")
 
 
 def _stored(message: Msg) -> Stored:

@@ -59,20 +59,20 @@ class Reader:
         """Yield batches until `end` is reached, for ever when `end` is 0."""
         name = await self._make_consumer()
         asked, silent = 0, 0.0
-        async with self._connection.inbox() as inbox:
+        async with self._connection.pull_inbox() as inbox:
             while not end or self._position < end:
                 if asked <= 0:
                     await self._pull(inbox, name)
                     asked += _BATCH
                 messages = await inbox.take(_IDLE_SECONDS)
                 batch = self._in_order(messages)
-                asked -= len(batch) + sum(_unfilled(message) for message in messages)
                 silent = 0.0 if messages else silent + _IDLE_SECONDS
-                if silent >= _SILENT_SECONDS:
-                    raise _ConsumerGone
                 if not batch:
                     await self._check_not_starved(silent)
-                yield batch
+                yield batch  # before anything else: what was read counts as read
+                asked -= len(batch) + sum(_unfilled(message) for message in messages)
+                if silent >= _SILENT_SECONDS:
+                    raise _ConsumerGone
 
     async def _make_consumer(self) -> str:
         # The name space of consumers is shared by all accounts: a name that can be guessed can be
@@ -108,7 +108,7 @@ class Reader:
         """Return the events among `messages`, each right after the one before."""
         batch: list[Stored] = []
         for message in messages:
-            if not message.reply.startswith("$JS.ACK."):
+            if not _is_event(message):
                 continue
             stored = _stored(message)
             if stored.revision != self._position + 1:
@@ -127,11 +127,17 @@ class Reader:
             raise _ConsumerGone
 
 
+def _is_event(message: Msg) -> bool:
+    return message.reply.startswith("$JS.ACK.")
+
+
 def _unfilled(message: Msg) -> int:
     """Return how many messages a pull that has ended did not bring.
 
     0 for an event or a heartbeat.
     """
+    if _is_event(message):  # whatever headers it was written with
+        return 0
     headers = message.headers or {}
     status = headers.get("Status", "")
     if not status or status == "100":

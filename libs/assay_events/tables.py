@@ -48,11 +48,11 @@ class Table:
 
     def key_of(self, row: Row) -> tuple[object, ...]:
         """Return the values that tell `row` from others, without the revision."""
-        return tuple(row[column] for column in self.key)
+        return tuple(map(row.__getitem__, self.key))
 
     def values(self, row: Row) -> tuple[object, ...]:
         """Return the values of `row` in the order of the columns."""
-        return tuple(row[column] for column in self.columns)
+        return tuple(map(row.__getitem__, self.columns))
 
 
 async def load_tables(db: asyncpg.Connection, schema: str) -> dict[str, Table]:

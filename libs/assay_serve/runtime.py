@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from assay_events.commands import Commands
+from assay_events.position import Position
 from assay_events.projection import Projection
 from assay_events.reactions import Reaction
 from assay_events.store import EventStore
@@ -21,16 +22,20 @@ class Runtime:
     store: EventStore
     commands: Commands
     reads: Reads
+    position: Position
     peers: PeerChannels
 
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """A wired service: who answers its calls, how it reacts, what else runs beside it."""
+    """A wired service: who answers its calls, how it reacts, and what it does first.
+
+    It is ready when each of `first` has been done.
+    """
 
     bindings: tuple[Binding, ...]
     reactions: tuple[Reaction, ...] = ()
-    tasks: tuple[Callable[[], Awaitable[None]], ...] = ()
+    first: tuple[Callable[[], Awaitable[None]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

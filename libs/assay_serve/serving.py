@@ -45,6 +45,7 @@ async def serve(service: Service, settings: Settings) -> None:
         store=store,
         commands=Commands(store, context=service.name, deployment=settings.deployment),
         reads=Reads(pool, position, store),
+        position=position,
         peers=peers,
     )
     wired = service.wire(runtime)
@@ -77,10 +78,22 @@ def _background(
     for reaction in wired.reactions:
         reactor = Reactor(runtime.store, settings.postgres_url, service.name, reaction)
         tasks.append(_guarded(reactor.run, reaction.name, health.part(reaction.name, "")))
-    for number, task in enumerate(wired.tasks):
+    for number, task in enumerate(wired.first):
         name = f"task {number}"
-        tasks.append(_guarded(task, name, health.part(name, "")))
+        tasks.append(_guarded(_telling(task, tell := health.part(name)), name, tell))
     return tasks
+
+
+def _telling(
+    task: Callable[[], Awaitable[None]], tell: Callable[[str], None]
+) -> Callable[[], Awaitable[None]]:
+    """Return `task`, which tells when it is done: until then the service is not ready."""
+
+    async def telling() -> None:
+        await task()
+        tell("")
+
+    return telling
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def wire(runtime: Runtime) -> Wired:
     return Wired(
         bindings=(Binding("assay.metadata.v1.MetadataService", service),),
         reactions=tuple(reactions(commands, peers)),
-        tasks=(partial(ensure_soon, commands),),
+        first=(partial(ensure_soon, commands, runtime.position),),
     )
 
 

@@ -7,7 +7,8 @@ holds the URL can send exactly the promised bytes and no others.
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote, urlsplit
 
@@ -39,48 +40,60 @@ def presign(who: Credentials, request: Unsigned, at: datetime, valid_seconds: in
     parts = urlsplit(request.url)
     headers = {name.lower(): value for name, value in request.headers.items()}
     headers["host"] = parts.netloc
-    query = {
-        **request.query,
-        "X-Amz-Algorithm": _ALGORITHM,
-        "X-Amz-Credential": f"{who.access_key}/{_scope(who, at)}",
-        "X-Amz-Date": _stamp(at),
-        "X-Amz-Expires": str(valid_seconds),
-        "X-Amz-SignedHeaders": ";".join(sorted(headers)),
-    }
+    query = _query(
+        {
+            **request.query,
+            "X-Amz-Algorithm": _ALGORITHM,
+            "X-Amz-Credential": f"{who.access_key}/{_scope(who, at.date())}",
+            "X-Amz-Date": _stamp(at.replace(microsecond=0)),
+            "X-Amz-Expires": str(valid_seconds),
+            "X-Amz-SignedHeaders": ";".join(sorted(headers)),
+        }
+    )
     canonical = _canonical(request.method, parts.path, query, headers, UNSIGNED)
     signature = _signature(who, at, canonical)
-    return f"{request.url}?{_query(query)}&X-Amz-Signature={signature}"
+    return f"{request.url}?{query}&X-Amz-Signature={signature}"
 
 
 def _canonical(
     method: str,
     path: str,
-    query: Mapping[str, str],
+    query: str,
     headers: Mapping[str, str],
     payload_digest: str,
 ) -> str:
-    """Return the canonical request; the names in `headers` are lower-case, `path` is quoted."""
+    """Return the canonical request; header names are lower-case, `path` and `query` quoted."""
     ordered = sorted(headers.items())
     lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in ordered)
     names = ";".join(name for name, _ in ordered)
-    return "\n".join([method, path or "/", _query(query), lines, names, payload_digest])
+    return "\n".join([method, path or "/", query, lines, names, payload_digest])
 
 
 def _signature(who: Credentials, at: datetime, canonical: str) -> str:
     digest = sha256(canonical.encode()).hexdigest()
-    text = "\n".join([_ALGORITHM, _stamp(at), _scope(who, at), digest])
+    text = "\n".join(
+        [_ALGORITHM, _stamp(at.replace(microsecond=0)), _scope(who, at.date()), digest]
+    )
+    return _mac(_signing_key(who, _scope(who, at.date())), text).hex()
+
+
+@lru_cache(maxsize=8)
+def _signing_key(who: Credentials, scope: str) -> bytes:
+    """Return the key of one day, derived step by step from the secret."""
     key = f"AWS4{who.secret_key}".encode()
-    for step in _scope(who, at).split("/"):
+    for step in scope.split("/"):
         key = _mac(key, step)
-    return _mac(key, text).hex()
+    return key
 
 
-def _scope(who: Credentials, at: datetime) -> str:
-    return f"{at:%Y%m%d}/{who.region}/s3/aws4_request"
+@lru_cache(maxsize=8)
+def _scope(who: Credentials, day: date) -> str:
+    return f"{day:%Y%m%d}/{who.region}/s3/aws4_request"
 
 
-def _stamp(at: datetime) -> str:
-    return f"{at:%Y%m%dT%H%M%SZ}"
+@lru_cache(maxsize=8)
+def _stamp(second: datetime) -> str:
+    return f"{second:%Y%m%dT%H%M%SZ}"
 
 
 def _query(query: Mapping[str, str]) -> str:
@@ -89,4 +102,4 @@ def _query(query: Mapping[str, str]) -> str:
 
 
 def _mac(key: bytes, text: str) -> bytes:
-    return hmac.new(key, text.encode(), sha256).digest()
+    return hmac.digest(key, text.encode(), "sha256")
