@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.events_pb2 import ModelFields
+from assay.metadata.v1.resources_pb2 import Format, Imported, ModelCard, Signature
 from assay.type.v1.metric_pb2 import Metric
 
 
@@ -16,6 +17,26 @@ class CreateModel:
     model: str
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+    intended_use: str = ""
+    tier: str = ""
+    imported: Imported = field(default_factory=Imported)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimName:
+    """Let the name `model`, which no model has, lead to the model called `original` for ever."""
+
+    model: str
+    original: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameModel:
+    """Let people call the model `display_name`; the name is claimed for it already."""
+
+    model: str
+    display_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +64,10 @@ class RestoreModel:
 
 @dataclass(frozen=True, slots=True)
 class RegisterVersion:
-    """Seal the next version; its manifest is known to be committed, of this size."""
+    """Register the next version; its manifest is known to be committed, of this size.
+
+    A draft has no manifest yet, and that of an external reference is what the caller claims.
+    """
 
     model: str
     manifest_digest: str
@@ -54,6 +78,25 @@ class RegisterVersion:
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     run: str = ""
+    card: ModelCard = field(default_factory=ModelCard)
+    signature: Signature = field(default_factory=Signature)
+    format: Format = field(default_factory=Format)
+    parent_versions: tuple[str, ...] = ()
+    semantic_version: str = ""
+    external_uri: str = ""
+    is_draft: bool = False
+    imported: Imported = field(default_factory=Imported)
+
+
+@dataclass(frozen=True, slots=True)
+class SealVersion:
+    """Give a draft its files; their manifest is known to be committed, of this size."""
+
+    model: str
+    number: int
+    manifest_digest: str
+    size_bytes: int = 0
+    file_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +112,14 @@ class UpdateVersion:
 @dataclass(frozen=True, slots=True)
 class ArchiveVersion:
     """Let no alias and no stage take this version."""
+
+    model: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreVersion:
+    """Take an archived version back into use."""
 
     model: str
     number: int
@@ -120,12 +171,16 @@ class EndGrant:
 
 Command: TypeAlias = (
     CreateModel
+    | ClaimName
+    | RenameModel
     | UpdateModel
     | ArchiveModel
     | RestoreModel
     | RegisterVersion
+    | SealVersion
     | UpdateVersion
     | ArchiveVersion
+    | RestoreVersion
     | SetTarget
     | UnsetTarget
     | MoveByGrant

@@ -44,7 +44,7 @@ def move_by_grant(command: MoveByGrant, state: Model) -> Sequence[Event]:
             raise Forbidden(command.refusal_reason, command.refusal_message)
         active(command.model, state)
         version = active_version(command.model, command.number, state)
-        if version.registered.manifest_digest != command.manifest_digest:
+        if version.manifest_digest != command.manifest_digest:
             raise Rejection(
                 Reason.REASON_DIGEST_MISMATCH, "Ask again: the grant covers another manifest."
             )
