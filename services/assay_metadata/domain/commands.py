@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.events_pb2 import ModelFields
-from assay.metadata.v1.resources_pb2 import Format, Imported, ModelCard, Signature
+from assay.metadata.v1.resources_pb2 import Format, Imported, ModelCard, Signature, StageGraph
 from assay.type.v1.metric_pb2 import Metric
 
 
@@ -127,7 +127,11 @@ class RestoreVersion:
 
 @dataclass(frozen=True, slots=True)
 class SetTarget:
-    """Let a version hold `target`; what the approval service says of that is known already."""
+    """Let a version hold `target`; what the approval service says of that is known already.
+
+    The holders before leave, unless it enters beside them. `namespace_graph` holds where the model
+    has no stage graph of its own.
+    """
 
     model: str
     target: str
@@ -136,6 +140,39 @@ class SetTarget:
     approval: str = ""
     is_holder_expected: bool = False
     expected_number: int = 0
+    is_beside: bool = False
+    weight: int = 0
+    is_previous_archived: bool = False
+    namespace_graph: StageGraph = field(default_factory=StageGraph)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A version that is to hold a target again, and what the approval service says of that."""
+
+    number: int
+    is_governed: bool = False
+    approval: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Give `target` back to those who held it before; they are known, and asked about, already."""
+
+    model: str
+    target: str
+    entrants: tuple[Entrant, ...]
+    is_holder_expected: bool = False
+    expected_number: int = 0
+    namespace_graph: StageGraph = field(default_factory=StageGraph)
+
+
+@dataclass(frozen=True, slots=True)
+class SetStageGraph:
+    """Say which moves between stages the model allows."""
+
+    model: str
+    graph: StageGraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +185,10 @@ class UnsetTarget:
 
 @dataclass(frozen=True, slots=True)
 class MoveByGrant:
-    """Let the version of a grant hold `target`, unless the grant was found wanting."""
+    """Let the version of a grant hold `target`, unless the grant was found wanting.
+
+    A stage that may have several holders keeps those that it has.
+    """
 
     model: str
     target: str
@@ -157,6 +197,7 @@ class MoveByGrant:
     manifest_digest: str
     refusal_reason: Reason.ValueType = Reason.REASON_UNSPECIFIED
     refusal_message: str = ""
+    namespace_graph: StageGraph = field(default_factory=StageGraph)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +223,8 @@ Command: TypeAlias = (
     | ArchiveVersion
     | RestoreVersion
     | SetTarget
+    | RollBack
+    | SetStageGraph
     | UnsetTarget
     | MoveByGrant
     | EndGrant

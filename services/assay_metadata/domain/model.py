@@ -1,8 +1,8 @@
-"""The rules of a model: versions are sealed and numbered 1, 2, 3…; one at most holds a target.
+"""The rules of a model: versions are sealed and numbered 1, 2, 3…; they hold aliases and stages.
 
 The model is the aggregate: versions, aliases and stages lie on its one subject. Commands are in
 `commands.py`, the state in `state.py`, the rules of versions in `versions.py`, who may hold an
-alias or stage in `targets.py`.
+alias or stage in `targets.py` and `graph.py`.
 """
 
 from collections.abc import Sequence
@@ -26,11 +26,13 @@ from assay.metadata.v1.events_pb2 import (
     ModelVersionRestored,
     ModelVersionSealed,
     ModelVersionUpdated,
+    StageGraphSet,
+    StageHoldersSet,
     StageSet,
     StageUnset,
 )
 from assay_events.decider import AlreadyExists, Decider
-from assay_metadata.domain import fields, targets, versions
+from assay_metadata.domain import fields, rollback, targets, versions
 from assay_metadata.domain.commands import (
     ArchiveModel,
     ArchiveVersion,
@@ -43,7 +45,9 @@ from assay_metadata.domain.commands import (
     RenameModel,
     RestoreModel,
     RestoreVersion,
+    RollBack,
     SealVersion,
+    SetStageGraph,
     SetTarget,
     UnsetTarget,
     UpdateModel,
@@ -80,6 +84,10 @@ def decide(command: Command, state: Model) -> Sequence[Event]:
             return versions.restore(command, state)
         case SetTarget():
             return targets.set_target(command, state)
+        case RollBack():
+            return rollback.roll_back(command, state)
+        case SetStageGraph():
+            return _set_stage_graph(command, state)
         case UnsetTarget():
             return targets.unset_target(command, state)
         case MoveByGrant():
@@ -153,6 +161,15 @@ def _restore(command: RestoreModel, state: Model) -> Sequence[Event]:
     return [ModelRestored(name=command.model)] if state.is_archived else []
 
 
+def _set_stage_graph(command: SetStageGraph, state: Model) -> Sequence[Event]:
+    active(command.model, state)
+    if command.graph == state.graph:
+        return []
+    return [
+        StageGraphSet(name=command.model, graph=command.graph, previous_graph=state.graph),
+    ]
+
+
 MODEL: Decider[Command, Model, Event] = Decider(
     context="metadata",
     aggregate="model",
@@ -175,6 +192,8 @@ MODEL: Decider[Command, Model, Event] = Decider(
         AliasUnset,
         StageSet,
         StageUnset,
+        StageHoldersSet,
+        StageGraphSet,
         GrantedMoveRefused,
         GrantEnded,
     ),

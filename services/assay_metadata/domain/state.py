@@ -23,11 +23,15 @@ from assay.metadata.v1.events_pb2 import (
     ModelVersionRestored,
     ModelVersionSealed,
     ModelVersionUpdated,
+    StageGraphSet,
+    StageHoldersSet,
     StageSet,
     StageUnset,
 )
-from assay.metadata.v1.resources_pb2 import Imported
+from assay.metadata.v1.resources_pb2 import Imported, StageGraph
 from assay_metadata.domain import fields
+
+_MOST_REMEMBERED = 32
 
 Event: TypeAlias = (
     ModelCreated
@@ -45,6 +49,8 @@ Event: TypeAlias = (
     | AliasUnset
     | StageSet
     | StageUnset
+    | StageHoldersSet
+    | StageGraphSet
     | GrantedMoveRefused
     | GrantEnded
 )
@@ -78,19 +84,24 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Which version holds an alias or stage, 0 for none, and the approval that let it in."""
+    """Which version holds an alias or stage, 0 for none, the approval that let it in, its share."""
 
     number: int = 0
     approval: str = ""
+    weight: int = 0
+
+
+Holders: TypeAlias = tuple[Holder, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model with its versions; `name` is empty before it exists.
 
-    `holders` has each alias and stage that was ever set, by resource name; `ended_grants` has the
-    approvals whose grants were taken back; `leads_to` is the model whose name this became when it
-    was renamed: then no model was ever created here.
+    `holders` has each alias and stage that was ever set, by resource name, and `earlier` the last
+    of those who held it before, less who was rolled back; `ended_grants` has the approvals whose
+    grants were taken back; `leads_to` is the model whose name this became when it was renamed: then
+    no model was ever created here.
     """
 
     name: str = ""
@@ -101,7 +112,9 @@ class Model:
     is_archived: bool = False
     versions: Map[int, Version] = field(default_factory=Map)
     semantic_versions: Map[str, int] = field(default_factory=Map)
-    holders: Map[str, Holder] = field(default_factory=Map)
+    holders: Map[str, Holders] = field(default_factory=Map)
+    earlier: Map[str, tuple[Holders, ...]] = field(default_factory=Map)
+    graph: StageGraph = field(default_factory=StageGraph)
     ended_grants: Map[str, int] = field(default_factory=Map)
 
     @property
@@ -115,12 +128,22 @@ class Model:
         return dict(self.fields.tags)
 
     def holder(self, target: str) -> Holder:
-        """Return who holds an alias or stage."""
-        return self.holders.get(target, Holder())
+        """Return who holds an alias or stage, the first where several do."""
+        return next(iter(self.holders_of(target)), Holder())
+
+    def holders_of(self, target: str) -> Holders:
+        """Return all who hold an alias or stage, in the order in which they entered."""
+        return self.holders.get(target, ())
+
+    def before(self, target: str) -> Holders:
+        """Return who held an alias or stage before those who hold it now, empty for nobody."""
+        now = numbers(self.holders_of(target))
+        earlier = self.earlier.get(target, ())
+        return next((held for held in reversed(earlier) if numbers(held) != now), ())
 
     def held_by(self, number: int) -> list[str]:
         """Return the resource names of the aliases and stages that a version holds, sorted."""
-        return sorted(target for target, holder in self.holders.items() if holder.number == number)
+        return sorted(name for name, held in self.holders.items() if number in numbers(held))
 
 
 def evolve(state: Model, event: Event) -> Model:
@@ -152,10 +175,14 @@ def evolve(state: Model, event: Event) -> Model:
         case ModelVersionRestored():
             return _with(state, replace(state.versions[number_of(event.name)], is_archived=False))
         case AliasSet() | StageSet():
-            holder = Holder(number_of(event.version), event.approval)
-            return replace(state, holders=state.holders.set(event.name, holder))
+            return _held(state, event, (Holder(number_of(event.version), event.approval),))
         case AliasUnset() | StageUnset():
-            return replace(state, holders=state.holders.set(event.name, Holder()))
+            return _held(state, event, ())
+        case StageHoldersSet():
+            holders = (Holder(number_of(h.version), h.approval, h.weight) for h in event.holders)
+            return _held(state, event, tuple(holders))
+        case StageGraphSet():
+            return replace(state, graph=event.graph)
         case GrantedMoveRefused():
             return state
         case GrantEnded():
@@ -167,6 +194,11 @@ def evolve(state: Model, event: Event) -> Model:
 def number_of(version: str) -> int:
     """Return the number at the end of a version's resource name, 0 for the empty name."""
     return int(version.rpartition("/")[2]) if version else 0
+
+
+def numbers(holders: Holders) -> frozenset[int]:
+    """Return the numbers of the versions that hold."""
+    return frozenset(holder.number for holder in holders)
 
 
 def version_of(model: str, number: int) -> str:
@@ -217,3 +249,23 @@ def _sealed(version: Version, event: ModelVersionSealed) -> Version:
 
 def _with(state: Model, version: Version) -> Model:
     return replace(state, versions=state.versions.set(version.registered.number, version))
+
+
+def _held(
+    state: Model,
+    event: AliasSet | AliasUnset | StageSet | StageUnset | StageHoldersSet,
+    holders: Holders,
+) -> Model:
+    """Return the state in which `holders` hold; a rollback forgets whom it took out."""
+    now, earlier = state.holders_of(event.name), state.earlier.get(event.name, ())
+    if not isinstance(event, AliasUnset | StageUnset) and event.is_rollback:
+        while earlier and numbers(earlier[-1]) != numbers(holders):
+            earlier = earlier[:-1]
+        earlier = earlier[:-1]
+    elif now and numbers(now) != numbers(holders):
+        earlier = (*earlier, now)[-_MOST_REMEMBERED:]
+    return replace(
+        state,
+        holders=state.holders.set(event.name, holders),
+        earlier=state.earlier.set(event.name, earlier),
+    )
