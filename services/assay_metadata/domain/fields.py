@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.events_pb2 import ModelFields
 from assay.metadata.v1.resources_pb2 import ModelCard
@@ -25,11 +27,8 @@ _PASSWORD = re.compile(r"[^/?#]*://[^/?#@]*:[^/?#]*@")
 
 def only(fields: ModelFields, paths: Iterable[str]) -> ModelFields:
     """Return the fields in `paths`, and no other."""
-    kept, wanted = ModelFields(), frozenset(paths)
-    kept.CopyFrom(fields)
-    for field in ModelFields.DESCRIPTOR.fields:
-        if field.name not in wanted:
-            kept.ClearField(field.name)
+    kept = ModelFields()
+    FieldMask(paths=list(paths)).MergeMessage(fields, kept)
     return kept
 
 
