@@ -1,6 +1,6 @@
 """What metadata does when an approval is granted or revoked: a version moves in, or out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -16,6 +16,7 @@ from assay_events.reactions import Reaction
 from assay_metadata import ports
 from assay_metadata.domain.commands import Command, EndGrant, MoveByGrant
 from assay_metadata.domain.model import MODEL
+from assay_metadata.service.facts import namespace_graph
 from assay_serve.call import reaction_intent
 from assay_serve.peers import PeerChannels
 
@@ -54,7 +55,9 @@ class Grants:
         grant = await ports.check_grant(
             self.peers, name, version, event.manifest_digest, event.name
         )
-        await self._handle(name, _move(event, name, version, grant), recorded, MOVE_BY_GRANT)
+        graph = await namespace_graph(self.commands, name)
+        command = replace(_move(event, name, version, grant), namespace_graph=graph)
+        await self._handle(name, command, recorded, MOVE_BY_GRANT)
 
     async def end(self, recorded: Recorded) -> None:
         """Note the end of a grant, and take the version out where it holds by it."""

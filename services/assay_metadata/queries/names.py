@@ -8,7 +8,7 @@ from assay.names import AliasName, ModelName, StageName, VersionName
 from assay_events.decider import NotFound
 from assay_serve.postgres import Snapshot
 
-Name = TypeVar("Name", ModelName, VersionName, AliasName, StageName)
+Name = TypeVar("Name", bound=ModelName | VersionName | AliasName | StageName)
 _Answer = TypeVar("_Answer")
 
 LEADS_TO = "SELECT n.model FROM model_name n WHERE n.name = $2 AND n.revision <= $1"

@@ -2,9 +2,10 @@
 
 from assay_metadata.service.models import Models
 from assay_metadata.service.namespaces import Namespaces
+from assay_metadata.service.stage_graphs import StageGraphs
 from assay_metadata.service.targets import Targets
 from assay_metadata.service.versions import Versions
 
 
-class MetadataService(Namespaces, Models, Versions, Targets):
+class MetadataService(Namespaces, Models, Versions, Targets, StageGraphs):
     """Models, their versions, and the aliases and stages that those hold."""

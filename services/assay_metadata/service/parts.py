@@ -27,7 +27,7 @@ FREE_FIELDS_OF_A_VERSION = ("description", "tags", "card")
 
 _MAX_ANSWER_BYTES = 4 * 1024 * 1024 - 1024  # what clients take, less what goes around it
 _Answer = TypeVar("_Answer", bound=Message)
-Target = TypeVar("Target", AliasName, StageName)
+Target = TypeVar("Target", bound=AliasName | StageName)
 
 
 class Parts(MetadataServiceServicer):
