@@ -74,9 +74,7 @@ def apply(recorded: Recorded) -> Iterator[Write]:
         case ModelVersionRegistered():
             yield from _version(event, recorded)
         case ModelVersionUpdated():
-            changes = _changed(event, recorded) | {"revision": recorded.revision}
-            yield Change("version", _version_key(event.name), changes)
-            yield from _tags("version_tag", _version_key(event.name), event)
+            yield from _version_updated(event, recorded)
         case ModelVersionSealed():
             yield Change("version", _version_key(event.name), _sealed(event, recorded))
         case ModelVersionArchived():
@@ -270,6 +268,12 @@ def _sealed(event: ModelVersionSealed, recorded: Recorded) -> dict[str, object]:
         "update_time": recorded.time,
         "revision": recorded.revision,
     }
+
+
+def _version_updated(event: ModelVersionUpdated, recorded: Recorded) -> Iterator[Write]:
+    changes = _changed(event, recorded) | {"revision": recorded.revision}
+    yield Change("version", _version_key(event.name), changes)
+    yield from _tags("version_tag", _version_key(event.name), event)
 
 
 def _version_state(name: str, state: str, recorded: Recorded) -> Write:

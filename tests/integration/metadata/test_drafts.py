@@ -8,7 +8,7 @@ from assay.metadata.v1.resources_pb2 import ModelVersion, State
 from assay.type.v1.moment_pb2 import Moment
 from tests.integration.metadata.registry import DIGEST, Registry, refused, revision
 
-OTHER_DIGEST = "sha256:" + "0" * 64
+OTHER_DIGEST = "sha256:" + "7" * 64
 
 
 def _draft(registry: Registry, model: str) -> ModelVersion:
