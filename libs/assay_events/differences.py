@@ -43,13 +43,6 @@ async def _position(db: asyncpg.Connection, schema: str) -> int:
     return revision
 
 
-_BORN = (
-    "from_revision",
-    "revision",
-    "registered",
-)  # the column that says since when a row is there
-
-
 def _except_sql(table: Table, one: str, other: str) -> str:
     """Return a query for the first row, as JSON text, that `one` has and `other` has not.
 
