@@ -16,7 +16,7 @@ from assay_events.reactions import Reaction
 from assay_metadata import ports
 from assay_metadata.domain.commands import Command, EndGrant, MoveByGrant
 from assay_metadata.domain.model import MODEL
-from assay_metadata.service.facts import namespace_graph
+from assay_metadata.ports import namespace_graph
 from assay_serve.call import reaction_intent
 from assay_serve.peers import PeerChannels
 

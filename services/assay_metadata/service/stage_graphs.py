@@ -8,8 +8,8 @@ from assay_metadata.domain.commands import Entrant, RollBack, SetStageGraph
 from assay_metadata.domain.model import MODEL
 from assay_metadata.domain.namespace import NAMESPACE, SetNamespaceStageGraph
 from assay_metadata.domain.state import Model
+from assay_metadata.ports import namespace_graph
 from assay_metadata.service import answers
-from assay_metadata.service.facts import namespace_graph
 from assay_metadata.service.parts import Parts
 from assay_serve.call import Context, intent
 

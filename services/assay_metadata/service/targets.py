@@ -19,10 +19,10 @@ from assay_metadata.domain.commands import SetTarget, UnsetTarget
 from assay_metadata.domain.model import MODEL
 from assay_metadata.domain.presence import known_version
 from assay_metadata.domain.state import Model
+from assay_metadata.ports import namespace_graph
 from assay_metadata.queries import targets, versions
 from assay_metadata.queries.names import follow, under
 from assay_metadata.service import answers
-from assay_metadata.service.facts import namespace_graph
 from assay_metadata.service.parts import Parts
 from assay_serve.call import Context, intent
 from assay_serve.postgres import LATEST
