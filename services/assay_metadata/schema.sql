@@ -197,6 +197,9 @@ CREATE INDEX version_param_by_term ON version_param ((
 CREATE INDEX version_metric_by_term ON version_metric ((
     hashtextextended(key, hashtextextended(split_part(model, '/', 2), 0))
 ), value, registered);
+CREATE INDEX version_metric_by_registration ON version_metric ((
+    hashtextextended(key, hashtextextended(split_part(model, '/', 2), 0))
+), registered, value);
 CREATE INDEX holding_by_term ON holding ((
     hashtextextended(kind, hashtextextended(label, hashtextextended(split_part(model, '/', 2), 0)))
 ), registered);

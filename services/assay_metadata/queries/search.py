@@ -26,6 +26,8 @@ SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit
 """
 SCOPE = "hashtextextended(split_part($2, '/', 2), 0)"
 ROW_SCOPE = "hashtextextended(split_part({row}.model, '/', 2), 0)"
+# The planner takes conditions for independent: it must not count twice what the hash says already.
+UNCOUNTED = "coalesce({condition}, false)"
 HASH = "hashtextextended({first}, hashtextextended({second}, {scope}))"
 WORDS = """(to_tsvector('simple', split_part(v.model, '/', 4) || ' '
     || translate(split_part(v.model, '/', 4), '._-', '   ') || ' ' || v.description)
@@ -78,6 +80,7 @@ class _Statement:
     tables: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
     rest: list[Expression] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
     is_distinct: bool = False
 
     def bind(self, argument: object, sql_type: str) -> str:
@@ -113,7 +116,7 @@ async def version_page(
     if metric:
         row = statement.join("version_metric", is_temporal=False)
         _metric_is(row, metric, statement)
-        statement.conditions.append(f"{row}.nth = 0")
+        statement.conditions.append(UNCOUNTED.format(condition=f"{row}.nth = 0"))
     _read_filter(parse(request.filter), statement)
     base = "f0" if statement.tables else "v"
     _finish(request.text, statement)
@@ -171,6 +174,9 @@ def _joined(asked: Restriction, statement: _Statement) -> bool:
     """Join the table of a comparison; return False where it is not of the kind that can be."""
     is_equal = asked.comparator in {"=", "IN"}
     is_held = is_equal or asked.comparator == ":"
+    if asked.field == "model" and asked.comparator == "=":
+        statement.models.append(f"$2 || '/models/' || {statement.bind(asked.value, 'text')}")
+        return True
     if len(statement.tables) >= MOST_JOINS:
         return False
     if asked.field in {"tags", "params"} and asked.key and is_equal:
@@ -192,44 +198,40 @@ def _joined(asked: Restriction, statement: _Statement) -> bool:
 
 def _join_term(field_: str, key: str, asked: Restriction, statement: _Statement) -> None:
     """Join the rows with one of the values asked for; what is found by a hash is compared too."""
-    row = statement.join(_TABLES[field_], is_temporal=field_ != "params")
-    key_column, value_column = (
-        ("kind", "label") if _TABLES[field_] == "holding" else ("key", "value")
-    )
+    table = _TABLES[field_]
+    row = statement.join(table, is_temporal=field_ != "params")
+    key_column, value_column = ("kind", "label") if table == "holding" else ("key", "value")
     values: Sequence[str] = asked.values if asked.comparator == "IN" else [asked.value]
-    bound_key = statement.bind(key, "text")
+    bound = statement.bind(key, "text")
+    listed = statement.bind(list(values), "text[]")
     term = HASH.format(
         first=f"{row}.{key_column}",
         second=f"{row}.{value_column}",
         scope=ROW_SCOPE.format(row=row),
     )
     if len(values) == 1:
-        value = statement.bind(values[0], "text")
-        wanted = HASH.format(first=bound_key, second=value, scope=SCOPE)
-        statement.conditions.append(f"{term} = {wanted} AND {row}.{value_column} = {value}")
+        wanted = "= " + HASH.format(first=bound, second=f"({listed})[1]", scope=SCOPE)
     else:
-        listed = statement.bind(list(values), "text[]")
-        wanted = HASH.format(first=bound_key, second="asked", scope=SCOPE)
-        hashes = f"ARRAY(SELECT {wanted} FROM unnest({listed}) asked)"  # noqa: S608 - constants
-        statement.conditions.append(
-            f"{term} = ANY ({hashes}) AND {row}.{value_column} = ANY ({listed})"
-        )
-    statement.conditions.append(f"{row}.{key_column} = {bound_key}")
-    if len(values) > 1 and field_ in {"alias", "stage"}:
-        statement.is_distinct = True  # a version may hold several of them
+        wanted = HASH.format(first=bound, second="asked", scope=SCOPE)
+        wanted = f"= ANY (ARRAY(SELECT {wanted} FROM unnest({listed}) asked))"  # noqa: S608 - constants
+        statement.is_distinct |= table == "holding"  # a version may hold several of them
+    same = f"{row}.{key_column} = {bound} AND {row}.{value_column} = ANY ({listed})"
+    statement.conditions += [f"{term} {wanted}", UNCOUNTED.format(condition=same)]
 
 
 def _metric_is(row: str, key: str, statement: _Statement) -> None:
     bound = statement.bind(key, "text")
     scope = ROW_SCOPE.format(row=row)
-    statement.conditions.append(
-        f"hashtextextended({row}.key, {scope}) = hashtextextended({bound}, {SCOPE})"
-        f" AND {row}.key = {bound}"
-    )
+    statement.conditions += [
+        f"hashtextextended({row}.key, {scope}) = hashtextextended({bound}, {SCOPE})",
+        UNCOUNTED.format(condition=f"{row}.key = {bound}"),
+    ]
 
 
 def _finish(text: str, statement: _Statement) -> None:
     """Add the versions themselves, where anything is asked of them, and the words to look for."""
+    base = "f0" if statement.tables else "v"
+    statement.conditions += [f"{base}.model = {model}" for model in statement.models]
     if statement.tables and not statement.rest and not text.strip():
         return
     if statement.tables:
