@@ -1,4 +1,4 @@
-"""What lies outside a model: committed manifests, live grants, the graph of the namespace.
+"""What the other services know: whether a manifest is committed, and whether a grant lives.
 
 Asked fresh for each command, never cached; a service that does not answer means UNAVAILABLE.
 """
@@ -12,12 +12,9 @@ from assay.artifact.v1.artifact_service_pb2 import GetManifestRequest
 from assay.artifact.v1.artifact_service_pb2_grpc import ArtifactServiceStub
 from assay.artifact.v1.resources_pb2 import Manifest
 from assay.error.v1.error_reason_pb2 import Reason
-from assay.metadata.v1.resources_pb2 import StageGraph
 from assay.names import AliasName, ArtifactName, StageName, VersionName
-from assay_events.commands import Commands
 from assay_events.decider import Rejection
 from assay_events.errors import Unavailable
-from assay_metadata.domain.namespace import NAMESPACE
 from assay_serve.peers import PeerChannels
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -67,13 +64,6 @@ async def check_grant(
         return await ApprovalServiceStub(peers.channel("approval")).CheckGrant(request)
     except grpc.aio.AioRpcError as error:
         raise _away("approval", error) from error
-
-
-async def namespace_graph(commands: Commands, name: AliasName | StageName) -> StageGraph:
-    """Return the stage graph of a target's namespace, fresh; an alias has none to follow."""
-    if isinstance(name, AliasName):
-        return StageGraph()
-    return (await commands.fold(NAMESPACE, str(name.parent.parent))).state.graph
 
 
 def _away(peer: str, error: grpc.aio.AioRpcError) -> Unavailable:

@@ -8,13 +8,14 @@ from google.protobuf.message import Message
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.events_pb2 import ModelFields
 from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceServicer
-from assay.metadata.v1.resources_pb2 import Model, ModelCard, ModelVersion
+from assay.metadata.v1.resources_pb2 import Model, ModelCard, ModelVersion, StageGraph
 from assay.names import AliasName, ModelName, NamespaceName, StageName, VersionName
 from assay_events.commands import Commands, Done, Intent
 from assay_events.decider import Invalid
 from assay_metadata.domain.commands import Command
 from assay_metadata.domain.fields import CARD_SCHEMA
 from assay_metadata.domain.model import MODEL
+from assay_metadata.domain.namespace import NAMESPACE
 from assay_metadata.domain.presence import LedElsewhere, existing
 from assay_metadata.domain.state import Model as ModelState
 from assay_metadata.queries.names import Name, model_of, under
@@ -56,6 +57,12 @@ class Parts(MetadataServiceServicer):
         if name.parent != target.parent:
             name = await self._resolved(name)
         return number_in(target.parent, str(name), field)
+
+    async def _namespace_graph(self, name: AliasName | StageName) -> StageGraph:
+        """Return the stage graph of a target's namespace, fresh; an alias has none to follow."""
+        if isinstance(name, AliasName):
+            return StageGraph()
+        return (await self._commands.fold(NAMESPACE, str(name.parent.parent))).state.graph
 
     async def _handle(
         self, name: Name, command: Callable[[Name], Command], asked: Intent

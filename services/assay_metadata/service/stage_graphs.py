@@ -8,7 +8,6 @@ from assay_metadata.domain.commands import Entrant, RollBack, SetStageGraph
 from assay_metadata.domain.model import MODEL
 from assay_metadata.domain.namespace import NAMESPACE, SetNamespaceStageGraph
 from assay_metadata.domain.state import Model
-from assay_metadata.ports import namespace_graph
 from assay_metadata.service import answers
 from assay_metadata.service.parts import Parts
 from assay_serve.call import Context, intent
@@ -49,7 +48,7 @@ class StageGraphs(Parts):
             expected_number=await self._number(name, expected, "expected_version")
             if expected
             else 0,
-            namespace_graph=await namespace_graph(self._commands, name),
+            namespace_graph=await self._namespace_graph(name),
         )
         asked = intent(request, context)
         done = await self._commands.handle(MODEL, model, command, asked, resource=str(name))

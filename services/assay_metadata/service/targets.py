@@ -19,7 +19,6 @@ from assay_metadata.domain.commands import SetTarget, UnsetTarget
 from assay_metadata.domain.model import MODEL
 from assay_metadata.domain.presence import known_version
 from assay_metadata.domain.state import Model
-from assay_metadata.ports import namespace_graph
 from assay_metadata.queries import targets, versions
 from assay_metadata.queries.names import follow, under
 from assay_metadata.service import answers
@@ -178,7 +177,7 @@ class Targets(Parts):
             expected_number=await self._number(name, expected, "expected_version")
             if expected
             else 0,
-            namespace_graph=await namespace_graph(self._commands, name),
+            namespace_graph=await self._namespace_graph(name),
         )
         if isinstance(request, api.SetStageRequest):
             command = replace(
