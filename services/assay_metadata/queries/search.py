@@ -96,8 +96,7 @@ class _Statement:
         if is_temporal:
             self.conditions.append(_TEMPORAL.format(row=row))
         if row != "f0":
-            same = (f"{row}.{column} = f0.{column}" for column in ("registered", "model", "number"))
-            self.conditions += same
+            self.conditions.append(f"{row}.registered = f0.registered")  # it tells versions apart
         return row
 
     def select(self, columns: str) -> str:
@@ -235,9 +234,7 @@ def _finish(text: str, statement: _Statement) -> None:
     if statement.tables and not statement.rest and not text.strip():
         return
     if statement.tables:
-        statement.conditions += [
-            f"v.{column} = f0.{column}" for column in ("registered", "model", "number")
-        ]
+        statement.conditions.append("v.registered = f0.registered")
     statement.tables.append("version v")
     statement.conditions += ["v.namespace = $2", "v.registered <= $1", versions.AT]
     if text.strip():
