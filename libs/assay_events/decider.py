@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Generic, Protocol, TypeVar
 
@@ -96,6 +97,7 @@ class Decider(Generic[Command, State, Event]):
         return state
 
 
+@lru_cache(maxsize=16_384)  # every event and command asks, mostly about the same few aggregates
 def subject(context: str, aggregate: str, name: str) -> str:
     """Return the NATS subject of an aggregate: its token is 128 bits of the name's SHA-256."""
     return f"assay.v1.{context}.{aggregate}.{sha256(name.encode()).hexdigest()[:32]}"
