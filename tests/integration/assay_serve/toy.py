@@ -17,6 +17,7 @@ from assay_serve.call import Context
 from assay_serve.identity import Identities
 from assay_serve.interceptor import Interceptor
 from assay_serve.server import Binding, Server
+from assay_serve.telemetry import Telemetry
 from assay_trust import jwks, keys, tokens
 
 if TYPE_CHECKING:  # the stub of a channel of grpc.aio is there for types only
@@ -114,7 +115,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, name: str = "metadata") -> AsyncIterator[Running]:
+async def running(folder: Path, telemetry: Telemetry | None = None) -> AsyncIterator[Running]:
     """Run a toy server on a free port."""
     trust = Trust(folder)
     trust.write()
@@ -123,7 +124,9 @@ async def running(folder: Path, name: str = "metadata") -> AsyncIterator[Running
         Binding("assay.metadata.v1.MetadataService", toy),
         Binding("assay.event.v1.EventService", toy),
     )
-    server = Server("127.0.0.1:0", bindings, Interceptor(Identities(trust.jwks, name)))
+    server = Server(
+        "127.0.0.1:0", bindings, Interceptor(Identities(trust.jwks, "metadata"), telemetry)
+    )
     await server.start()
     target = f"127.0.0.1:{server.port}"
     try:
