@@ -91,6 +91,8 @@ class Projector:
     async def _follow(self) -> None:
         db = await schemas.connect(self._dsn, self._projection.name)
         try:
+            # Rows and position are lost or kept together, and the stream has what is lost.
+            await db.execute("SET synchronous_commit = off")
             await self._own(db)
             tables, mark = await self._start(db)
             self._on_health("")
