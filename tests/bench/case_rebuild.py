@@ -16,7 +16,7 @@ from assay_serve.embedded import postgres
 from tests.bench import history, servers
 from tests.bench.harness import Bench, Ratio
 
-EVENTS, QUICK_EVENTS = 1_000_000, 20_000
+EVENTS, QUICK_EVENTS, LONG_EVENTS = 200_000, 20_000, 1_000_000
 _CHUNK = 100_000
 _CREATE = """
 DROP TABLE IF EXISTS copied;
@@ -27,7 +27,8 @@ ALTER TABLE copied ADD PRIMARY KEY (revision);
 
 async def run(bench: Bench) -> list[Ratio]:
     """Write the stream, then let rebuilds and copies take turns."""
-    events, folder = QUICK_EVENTS if bench.is_quick else EVENTS, bench.scratch("rebuild")
+    events = QUICK_EVENTS if bench.is_quick else LONG_EVENTS if bench.is_long else EVENTS
+    folder = bench.scratch("rebuild")
     with postgres.running(folder / "postgres") as database:
         async with servers.founded(folder / "nats") as connection:
             begun = time.monotonic()
