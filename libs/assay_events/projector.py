@@ -108,6 +108,7 @@ class Projector:
         while not await db.fetchval(TRY_LOCK, _LOCK_CLASS, key):
             record = await db.fetchrow(SELECT_POSITION)
             self._position.advance(record["revision"] if record else 0)
+            self._on_health("")  # another process writes; this one can be read from
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _start(self, db: asyncpg.Connection) -> tuple[dict[str, Table], Mark]:

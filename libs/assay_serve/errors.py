@@ -142,7 +142,9 @@ def is_connection_trouble(error: BaseException) -> bool:
         | asyncpg.CannotConnectNowError
         | asyncpg.OperatorInterventionError
         | asyncpg.TooManyConnectionsError
-        | asyncpg.InvalidCatalogNameError,
+        | asyncpg.InvalidCatalogNameError
+        | asyncpg.InvalidCachedStatementError  # a rebuild has put other tables in place
+        | asyncpg.OutdatedSchemaCacheError,
     )
 
 

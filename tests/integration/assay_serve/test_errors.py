@@ -47,6 +47,7 @@ TABLE = [
         "REASON_UNAVAILABLE",
     ),
     (asyncpg.InterfaceError("connection is closed"), Code.UNAVAILABLE, "REASON_UNAVAILABLE"),
+    (asyncpg.InvalidCachedStatementError("swap"), Code.UNAVAILABLE, "REASON_UNAVAILABLE"),
     (asyncpg.UndefinedColumnError("a bug"), Code.INTERNAL, "REASON_INTERNAL"),
     (asyncpg.InterfaceError("a bug"), Code.INTERNAL, "REASON_INTERNAL"),
     (StreamCorrupt("Gap.", 7), Code.DATA_LOSS, "REASON_STREAM_CORRUPT"),

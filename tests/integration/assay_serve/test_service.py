@@ -18,6 +18,7 @@ from assay.metadata.v1 import resources_pb2 as resources
 from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceStub
 from assay.type.v1.moment_pb2 import Moment
 from assay_events import token
+from assay_serve.embedded import ports
 from tests.integration.assay_serve.refused import refusal
 from tests.integration.assay_serve.stack import Stack, found, standing, wait_until
 
@@ -253,6 +254,17 @@ async def test_a_second_process_on_the_same_port_serves_and_takes_over(
             async with stack.channel() as other:
                 made = await create(stack, other, name())
                 await get(stack, other, made.namespace.name, made.consistency_token)
+
+
+async def test_a_process_that_does_not_write_the_read_model_is_ready_too(stack: Stack) -> None:
+    environ = {**stack.environ, "ASSAY_LISTEN": f"127.0.0.1:{ports.free(set())}"}
+    second = Stack(stack.bus, stack.database, stack.trust, environ)
+    with second.serving():
+        async with second.channel() as channel:
+            await wait_until(channel, SERVING)
+            made = await create(second, channel, name())
+            read = await get(second, channel, made.namespace.name, made.consistency_token)
+            assert read.model.name == made.namespace.name
 
 
 def test_what_is_wrong_with_the_command_or_the_environment_is_said(stack: Stack) -> None:
