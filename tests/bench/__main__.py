@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--case", action="append", choices=names, help="measure this one only")
     parser.add_argument("--peers", action="store_true", help="measure `mlflow server` beside us")
     parser.add_argument("--quick", action="store_true", help="shorter and smaller, and less exact")
-    parser.add_argument("--long", action="store_true", help="rebuild a million events, not 200,000")
+    parser.add_argument("--long", action="store_true", help="rebuild a million events, not 100,000")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     return parser
 

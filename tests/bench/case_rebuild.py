@@ -16,7 +16,7 @@ from assay_serve.embedded import postgres
 from tests.bench import history, servers
 from tests.bench.harness import Bench, Ratio
 
-EVENTS, QUICK_EVENTS, LONG_EVENTS = 200_000, 20_000, 1_000_000
+EVENTS, QUICK_EVENTS, LONG_EVENTS = 100_000, 20_000, 1_000_000
 _CHUNK = 100_000
 _CREATE = """
 DROP TABLE IF EXISTS copied;
