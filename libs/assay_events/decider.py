@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
@@ -12,14 +12,6 @@ from assay.error.v1.error_reason_pb2 import Reason
 
 Command = TypeVar("Command")
 State = TypeVar("State")
-
-
-class NamedMessage(Protocol):
-    """A protobuf message with the name of the resource that it is about: each event is one."""
-
-    name: str
-
-
 Event = TypeVar("Event", bound=Message)
 
 
