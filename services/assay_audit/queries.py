@@ -42,6 +42,11 @@ HOLDER = """
 SELECT version, approval, actor, revision, enter_time FROM holding
 WHERE name = $1 AND from_revision <= $2 AND to_revision > $2
 """
+# What lies below a resource sorts between its name with "/" and its name with "0".
+IS_KNOWN = """
+SELECT EXISTS (SELECT FROM log WHERE is_valid AND (resource COLLATE "C" = $1
+    OR resource COLLATE "C" >= $1 || '/' AND resource COLLATE "C" < $1 || '0'))
+"""
 REGISTRATION = """
 SELECT manifest_digest, registrant FROM registration
 WHERE version = $1 AND revision <= $2 ORDER BY revision LIMIT 1
@@ -125,6 +130,12 @@ async def find_entry(db: Connection, revision: int) -> LogRow | None:
 async def find_holder(db: Connection, target: str, revision: int) -> asyncpg.Record | None:
     """Return what an alias or stage held at a revision; None where it was never set."""
     return await db.fetchrow(HOLDER, target, revision)
+
+
+async def is_known(db: Connection, resource: str) -> bool:
+    """Return whether anything ever happened to a resource or below it."""
+    found: bool = await db.fetchval(IS_KNOWN, resource)
+    return found
 
 
 async def find_registration(db: Connection, version: str, revision: int) -> asyncpg.Record | None:

@@ -69,6 +69,9 @@ async def _who_approved(snapshot: Snapshot, name: str) -> WhoApprovedResponse:
     db, revision = snapshot.db, snapshot.revision
     holder = await queries.find_holder(db, name, revision)
     if holder is None or not holder["version"]:
+        model = name.rsplit("/", 2)[0]
+        if not await queries.is_known(db, model):
+            raise NotFound(model)
         return WhoApprovedResponse()
     registration = await queries.find_registration(db, holder["version"], revision)
     digest = registration["manifest_digest"] if registration else ""

@@ -66,7 +66,7 @@ async def _echo(request: api.CreateModelRequest, _: Context) -> api.CreateModelR
 
 
 class Toy:
-    """Answers CreateModel with `behaviour`; every other method of the service answers empty."""
+    """Answers CreateModel and GetModel with `behaviour`; other methods are not there."""
 
     def __init__(self) -> None:
         self.behaviour: Behaviour = _echo
@@ -75,6 +75,12 @@ class Toy:
         self, request: api.CreateModelRequest, context: Context
     ) -> api.CreateModelResponse:
         return await self.behaviour(request, context)
+
+    async def GetModel(  # noqa: N802 - the name of the rpc
+        self, _: api.GetModelRequest, context: Context
+    ) -> api.GetModelResponse:
+        await self.behaviour(create(), context)
+        return api.GetModelResponse()
 
     async def Watch(  # noqa: N802 - the name of the rpc
         self, request: events_api.WatchRequest, _: Context

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from uuid import uuid4
 
+import grpc
 import pytest
 
 from assay.approval.v1.events_pb2 import (
@@ -165,6 +166,12 @@ async def test_what_was_never_set_is_held_by_nothing(story: Story) -> None:
     told = await story.ask(f"{CHURN}/stages/staging")
     assert not told.version
     assert told.as_of_revision == await story.scribe.stores["audit"].last_revision()
+
+
+async def test_a_model_that_never_was_is_not_found(story: Story) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await story.ask("namespaces/default/models/chrun/stages/production")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 Change = Callable[[ApprovalRequested], None]
