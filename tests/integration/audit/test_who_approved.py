@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from uuid import uuid4
 
-import grpc
 import pytest
 
 from assay.approval.v1.events_pb2 import (
@@ -22,7 +21,7 @@ from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay.type.v1.moment_pb2 import Moment
 from assay_audit.service.log import AuditService
 from assay_events import token
-from assay_events.decider import Invalid
+from assay_events.decider import Invalid, NotFound
 from assay_trust.record import Meaning
 from tests.support.read_model import Following
 from tests.support.scribe import ANN, Scribe
@@ -169,9 +168,8 @@ async def test_what_was_never_set_is_held_by_nothing(story: Story) -> None:
 
 
 async def test_a_model_that_never_was_is_not_found(story: Story) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+    with pytest.raises(NotFound):
         await story.ask("namespaces/default/models/chrun/stages/production")
-    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 Change = Callable[[ApprovalRequested], None]
