@@ -158,7 +158,7 @@ def from_rpc(error: grpc.RpcError) -> AssayError:
             detail.Unpack(wanted)
     return kind(
         message,
-        reason=info.reason.removeprefix("REASON_"),
+        reason=info.reason,
         metadata=info.metadata,
         fields={wrong.field: wrong.description for wrong in bad.field_violations},
         retry_seconds=retry.retry_delay.ToTimedelta().total_seconds(),

@@ -4,7 +4,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
@@ -22,12 +21,13 @@ class Entry(Generic[State]):
     folded: Folded[State]
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_loaded: bool = False
+    is_fresh: bool = False  # read from the stream since its user took it
     users: int = 0
     weight: int = 0
 
     def snapshot(self) -> Folded[State]:
         """Return the aggregate as it is now; later commands do not change its state or revision."""
-        return copy(self.folded)
+        return self.folded.snapshot()
 
     def take_appended(
         self,
@@ -65,6 +65,7 @@ class Aggregates:
         entry.users += 1
         try:
             async with entry.lock:
+                entry.is_fresh = False
                 if not entry.is_loaded:
                     await self.catch_up(decider, entry)
                 yield entry
@@ -78,7 +79,7 @@ class Aggregates:
         after = entry.folded.revision
         for stored in await self._store.read_subject(entry.nats_subject, after):
             take(entry.folded, decider, stored, self._deployment)
-        entry.is_loaded = True
+        entry.is_loaded = entry.is_fresh = True
 
     async def refresh(self, decider: Decider[Any, State, Event], entry: Entry[State]) -> None:
         """Catch up where the stream has more than the cache."""
@@ -86,7 +87,12 @@ class Aggregates:
             await self.catch_up(decider, entry)
 
     async def is_stale(self, entry: Entry[State]) -> bool:
-        """Return whether the subject's newest message is another than the cached one."""
+        """Return whether the subject's newest message is another than the cached one.
+
+        What was read since the request came is as new as the request may ask.
+        """
+        if entry.is_fresh:
+            return False
         last = await self._store.last(entry.nats_subject)
         return last is not None and last.revision != entry.folded.revision
 

@@ -38,11 +38,6 @@ class Address:
     password: str
     prefix: str = "assay.js."
 
-    @property
-    def is_setup(self) -> bool:
-        """Whether this is the set-up account, which alone may make the stream."""
-        return self.prefix == "$JS.API."
-
 
 class _Client(Client):
     """The client of nats-py, which looks at each character of each header: a third of a reading."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
@@ -11,14 +12,6 @@ from assay.error.v1.error_reason_pb2 import Reason
 
 Command = TypeVar("Command")
 State = TypeVar("State")
-
-
-class NamedMessage(Protocol):
-    """A protobuf message with the name of the resource that it is about: each event is one."""
-
-    name: str
-
-
 Event = TypeVar("Event", bound=Message)
 
 
@@ -96,6 +89,7 @@ class Decider(Generic[Command, State, Event]):
         return state
 
 
+@lru_cache(maxsize=16_384)  # every event and command asks, mostly about the same few aggregates
 def subject(context: str, aggregate: str, name: str) -> str:
     """Return the NATS subject of an aggregate: its token is 128 bits of the name's SHA-256."""
     return f"assay.v1.{context}.{aggregate}.{sha256(name.encode()).hexdigest()[:32]}"

@@ -1,6 +1,6 @@
 """An aggregate as the stream tells it: its state, and what commands must know beside it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic
 from uuid import UUID
@@ -36,6 +36,12 @@ class Folded(Generic[State]):
     touched: dict[str, Touch] = field(default_factory=dict)
     requests: dict[bytes, int] = field(default_factory=dict)
     event_count: int = 0
+
+    def snapshot(self) -> "Folded[State]":
+        """Return a copy whose state and revision stay; what was touched and asked is shared."""
+        return Folded(
+            self.state, self.revision, self.digest, self.touched, self.requests, self.event_count
+        )
 
     def etag(self, name: str) -> str:
         """Return the etag of one of the aggregate's resources: its last revision, quoted.
@@ -77,7 +83,9 @@ def take(
         folded.state = decider.evolve(folded.state, recorded.event)
     folded.digest = admission.digest(stored.body)
     _touch(folded, recorded)
-    folded.requests.setdefault(UUID(recorded.envelope.request_id).bytes, stored.revision)
+    # Admission let nothing but a UUID through: bytes of hexadecimals take a fifth of the time.
+    request_id = bytes.fromhex(recorded.envelope.request_id.replace("-", ""))
+    folded.requests.setdefault(request_id, stored.revision)
     return recorded
 
 
@@ -85,7 +93,7 @@ def _touch(folded: Folded[State], recorded: Recorded) -> None:
     revision, time, actor = recorded.revision, recorded.time, recorded.actor.principal
     before = folded.touched.get(recorded.name)
     folded.touched[recorded.name] = (
-        replace(before, revision=revision, update_time=time, actor=actor)
+        Touch(revision, before.create_time, before.creator, time, actor)
         if before
         else Touch(revision, time, actor, time, actor)
     )

@@ -25,6 +25,7 @@ SELECT_POSITION = "SELECT revision, stream_time, schema_digest FROM position"
 TRY_LOCK = "SELECT pg_try_advisory_lock($1, $2)"
 _LOCK_CLASS = 0x0A55A7
 _RETRY_SECONDS = 1.0
+_UNWRITABLE = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 _AWAY = (OSError, TimeoutError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -62,13 +63,19 @@ class Projector:
             except PositionMoved:
                 log.info("projection.moved name=%s", self._projection.name)
             except StreamCorrupt as fault:
-                log.critical("projection.stopped name=%s cause=%s", self._projection.name, fault)
-                self._on_health(f"The read model stopped: {fault.message}")
+                self._stop(fault.message)
                 raise
+            except _UNWRITABLE as fault:
+                self._stop(f"an event cannot be written: {fault}")
+                raise StreamCorrupt(f"An event cannot be written: {fault}") from fault
             except _AWAY as failure:
                 log.warning("projection.waits name=%s cause=%r", self._projection.name, failure)
                 self._on_health("The read model waits for the event store or Postgres.")
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def _stop(self, cause: str) -> None:
+        log.critical("projection.stopped name=%s cause=%s", self._projection.name, cause)
+        self._on_health(f"The read model stopped: {cause}")
 
     async def follow_until(self, db: asyncpg.Connection, revision: int) -> None:
         """Read up to a revision on a given connection, then return."""
@@ -84,6 +91,8 @@ class Projector:
     async def _follow(self) -> None:
         db = await schemas.connect(self._dsn, self._projection.name)
         try:
+            # Rows and position are lost or kept together, and the stream has what is lost.
+            await db.execute("SET synchronous_commit = off")
             await self._own(db)
             tables, mark = await self._start(db)
             self._on_health("")
@@ -99,6 +108,7 @@ class Projector:
         while not await db.fetchval(TRY_LOCK, _LOCK_CLASS, key):
             record = await db.fetchrow(SELECT_POSITION)
             self._position.advance(record["revision"] if record else 0)
+            self._on_health("")  # another process writes; this one can be read from
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _start(self, db: asyncpg.Connection) -> tuple[dict[str, Table], Mark]:

@@ -31,6 +31,7 @@ UPSERT = """
 INSERT INTO {schema}.position VALUES ($1, $2)
 ON CONFLICT (reaction) DO UPDATE SET revision = greatest(position.revision, excluded.revision)
 """
+_SAVE_EVERY = 1000  # events of no concern, which are read again at little cost
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -90,11 +91,12 @@ class Reactor:
         try:
             await self._prepare(db)
             start = await db.fetchval(SELECT.format(schema=self._schema), self._reaction.name)
-            async for batch in self._store.read(start or 0, follow=True):
-                if await self._react(batch):
-                    await db.execute(
-                        UPSERT.format(schema=self._schema), self._reaction.name, batch[-1].revision
-                    )
+            saved = start or 0
+            async for batch in self._store.read(saved, follow=True):
+                has_acted = await self._react(batch)
+                if has_acted or (batch and batch[-1].revision >= saved + _SAVE_EVERY):
+                    saved = batch[-1].revision
+                    await db.execute(UPSERT.format(schema=self._schema), self._reaction.name, saved)
         finally:
             await db.close(timeout=2)
 
@@ -105,13 +107,13 @@ class Reactor:
             await db.execute(CREATE.format(schema=self._schema))
 
     async def _react(self, batch: Sequence[Stored]) -> bool:
-        """Act on what concerns the reaction; return whether the new position is worth keeping."""
+        """Act on what concerns the reaction; return whether there was such an event."""
         concerned = [stored for stored in batch if stored.type in self._reaction.types]
         for stored in concerned:
             recorded = codec.decode_leniently(stored)
             if recorded.event is not None and isinstance(recorded.event, self._reaction.on):
                 await self._act(recorded)
-        return bool(concerned) or len(batch) > 1
+        return bool(concerned)
 
     async def _act(self, recorded: Recorded) -> None:
         attempt = 0

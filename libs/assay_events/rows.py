@@ -10,6 +10,7 @@ from assay_events.errors import StreamCorrupt
 from assay_events.projection import OPEN, Add, Carry, Change, Drop, Put, Row, Write
 from assay_events.tables import Table
 
+_FEW_ROWS = 20
 Key: TypeAlias = tuple[object, ...]
 
 
@@ -159,9 +160,14 @@ async def _close(db: asyncpg.Connection, table: Table, closed: Mapping[Key, int]
 
 
 async def _copy(db: asyncpg.Connection, table: Table, records: list[tuple[object, ...]]) -> None:
-    """Write whole rows."""
-    if records:
+    """Write whole rows: a few by a prepared statement, one step for Postgres instead of three."""
+    if len(records) > _FEW_ROWS:
         await db.copy_records_to_table(table.name, records=records, columns=table.columns)
+    elif records:
+        places = ", ".join(f"${number}" for number in range(1, len(table.columns) + 1))
+        names = ", ".join(table.columns)
+        sql = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608 - our own names
+        await db.executemany(sql, records)
 
 
 def _keys_sql(table: Table, first: int, extra: str = "", extra_name: str = "") -> str:

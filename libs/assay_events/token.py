@@ -7,6 +7,7 @@ from assay.error.v1.error_reason_pb2 import Reason
 from assay_events.decider import Invalid
 
 _PREFIX = b"assay1:"
+_MAX_REVISION = 2**63 - 1
 
 
 def encode(revision: int) -> str:
@@ -26,7 +27,7 @@ def decode(token: str) -> int:
         revision = int(text.removeprefix(_PREFIX))
     except (ValueError, binascii.Error):
         revision = -1
-    if revision < 0 or encode(revision) != token:
+    if not 0 <= revision <= _MAX_REVISION or encode(revision) != token:
         raise Invalid(
             Reason.REASON_MALFORMED,
             "The consistency token is not one that this deployment gave out; leave "

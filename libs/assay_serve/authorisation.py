@@ -4,12 +4,17 @@ from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay_events.decider import Forbidden
 
+_READS = ("Get", "List", "Resolve", "Watch", "WhoApproved")
+
 
 def authorise(actor: Actor, method: str, *, is_internal: bool) -> None:
-    """Let services call internal methods and every authenticated actor the others."""
-    if is_internal and actor.kind != ActorKind.ACTOR_KIND_SERVICE:
-        raise Forbidden(
-            Reason.REASON_NOT_ALLOWED,
-            f"Leave {method} to Assay's own services.",
-            method=method,
-        )
+    """Let services ask, and call internal methods; let every other actor call the rest."""
+    is_service = actor.kind == ActorKind.ACTOR_KIND_SERVICE
+    if is_service and not is_internal and not method.rpartition("/")[2].startswith(_READS):
+        raise _forbidden(method, f"Call {method} as a person or a workload: services only ask.")
+    if is_internal and not is_service:
+        raise _forbidden(method, f"Leave {method} to Assay's own services.")
+
+
+def _forbidden(method: str, message: str) -> Forbidden:
+    return Forbidden(Reason.REASON_NOT_ALLOWED, message, method=method)

@@ -30,6 +30,11 @@ _STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 _AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
+def short(reason: Reason.ValueType) -> str:
+    """Return a reason as a status carries it: without the prefix of its enum."""
+    return Reason.Name(reason).removeprefix("REASON_")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A refusal as the caller gets it; `is_fault` where only the log may hold the cause."""
@@ -50,7 +55,7 @@ class Answer:
     def trailing_metadata(self) -> tuple[tuple[str, bytes]]:
         """The `google.rpc.Status`, always with ErrorInfo, where every client looks for it."""
         info = error_details_pb2.ErrorInfo(
-            reason=Reason.Name(self.reason), domain=DOMAIN, metadata=self.metadata
+            reason=short(self.reason), domain=DOMAIN, metadata=self.metadata
         )
         status = status_pb2.Status(
             code=self.code,
@@ -142,7 +147,9 @@ def is_connection_trouble(error: BaseException) -> bool:
         | asyncpg.CannotConnectNowError
         | asyncpg.OperatorInterventionError
         | asyncpg.TooManyConnectionsError
-        | asyncpg.InvalidCatalogNameError,
+        | asyncpg.InvalidCatalogNameError
+        | asyncpg.InvalidCachedStatementError  # a rebuild has put other tables in place
+        | asyncpg.OutdatedSchemaCacheError,
     )
 
 
@@ -154,7 +161,7 @@ def _packed(detail: Message) -> any_pb2.Any:
 
 def _bad_request(reason: Reason.ValueType, message: str, where: str = "") -> Answer:
     violation = error_details_pb2.BadRequest.FieldViolation(
-        field=where, description=message, reason=Reason.Name(reason)
+        field=where, description=message, reason=short(reason)
     )
     details = (error_details_pb2.BadRequest(field_violations=[violation]),)
     metadata = {"field": where} if where else {}
@@ -163,7 +170,7 @@ def _bad_request(reason: Reason.ValueType, message: str, where: str = "") -> Ans
 
 def _precondition(error: Refusal) -> Message:
     violation = error_details_pb2.PreconditionFailure.Violation(
-        type=Reason.Name(error.reason),
+        type=short(error.reason),
         subject=error.metadata.get("name", ""),
         description=error.message,
     )

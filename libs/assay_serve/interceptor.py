@@ -19,11 +19,10 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1 import options_pb2
 from assay_serve.authorisation import authorise
 from assay_serve.call import Call, current
-from assay_serve.errors import Answer, translate
+from assay_serve.errors import Answer, short, translate
 from assay_serve.identity import Identities
 from assay_serve.telemetry import Telemetry, TraceContext, parse_traceparent
 from assay_serve.validation import Validator
@@ -158,7 +157,7 @@ def _answer(method: Method, error: Exception) -> Answer:
     """Return what the caller is told of `error`, having logged it."""
     fault_id = str(uuid4())
     answer = translate(error, fault_id)
-    reason = Reason.Name(answer.reason)
+    reason = short(answer.reason)
     if answer.is_fault:
         log.error("call.failed", method=method.path, fault=fault_id, reason=reason, exc_info=error)
     else:

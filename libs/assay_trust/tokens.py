@@ -84,7 +84,13 @@ class Verifier:
         claims = _Reader(read_object(payload))
         claims.check_audience(self._audience)
         claims.check_times(now)
-        return claims.service(kid) if kid.startswith("services/") else claims.user()
+        is_service = kid.startswith("services/")
+        found = claims.service(kid) if is_service else claims.user()
+        if is_service and self._audience == USER_AUDIENCE:
+            raise InvalidToken("Let the audience of a service token name the one service it calls.")
+        if not is_service and self._audience != USER_AUDIENCE:
+            raise InvalidToken("Sign only user tokens, for the audience assay, with this key.")
+        return found
 
 
 def mint(private_pem: bytes, kid: str, claims: Mapping[str, object]) -> str:

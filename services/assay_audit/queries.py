@@ -54,6 +54,11 @@ CROSS JOIN LATERAL (
     ORDER BY x.from_revision LIMIT 1) e
 WHERE n.name = $1 AND n.from_revision <= $2 AND n.to_revision > $2 ORDER BY h.place
 """
+# What lies below a resource sorts between its name with "/" and its name with "0".
+IS_KNOWN = """
+SELECT EXISTS (SELECT FROM log WHERE is_valid AND (resource COLLATE "C" = $1
+    OR resource COLLATE "C" >= $1 || '/' AND resource COLLATE "C" < $1 || '0'))
+"""
 REGISTRATION = """
 SELECT manifest_digest, registrant FROM registration
 WHERE version = $1 AND revision <= $2 ORDER BY revision LIMIT 1
@@ -137,6 +142,12 @@ async def find_entry(db: Connection, revision: int) -> LogRow | None:
 async def find_holders(db: Connection, target: str, revision: int) -> list[asyncpg.Record]:
     """Return which versions held an alias or stage at a revision, in the order of entering."""
     return await db.fetch(HOLDERS, target, revision)
+
+
+async def is_known(db: Connection, resource: str) -> bool:
+    """Return whether anything ever happened to a resource or below it."""
+    found: bool = await db.fetchval(IS_KNOWN, resource)
+    return found
 
 
 async def find_registration(db: Connection, version: str, revision: int) -> asyncpg.Record | None:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--case NAME] [--peers] [--quick] [--json FILE]`."""
+"""`python -m tests.bench [--case NAME] [--peers] [--quick|--long] [--json FILE]`."""
 
 import argparse
 import importlib
@@ -54,6 +54,7 @@ def _run(
         say=lambda text: console.print(text, highlight=False),
         seconds=0.3 if chosen.quick else 1.0,
         is_quick=chosen.quick,
+        is_long=chosen.long,
         mlflow=peer,
     )
     ratios: list[Ratio] = uvloop.run(importlib.import_module(f"tests.bench.{name}").run(bench))
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--case", action="append", choices=names, help="measure this one only")
     parser.add_argument("--peers", action="store_true", help="measure `mlflow server` beside us")
     parser.add_argument("--quick", action="store_true", help="shorter and smaller, and less exact")
+    parser.add_argument("--long", action="store_true", help="rebuild a million events, not 100,000")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     return parser
 

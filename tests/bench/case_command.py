@@ -3,16 +3,15 @@
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from uuid import uuid4
 
 from assay.metadata.v1 import metadata_service_pb2 as api
-from assay.metadata.v1.resources_pb2 import Model
 from assay_events.connection import Connection
 from tests.bench import empty_server, stack
 from tests.bench.harness import Bench, Call, Ratio, p50_ms, rate
 from tests.bench.stack import Stack
 
 MODELS = 200
+NAMES = [f"namespaces/default/models/bench-{number:03}" for number in range(MODELS)]
 BODY_BYTES = 600  # what a small event of the metadata service takes
 _IN_FLIGHT = 64
 _COMMANDS_ONLY = {"metadata": "tests.bench.command_side", "setup": "assay_events.setup"}
@@ -29,10 +28,10 @@ async def run(bench: Bench) -> list[Ratio]:
 
 async def _measure(bench: Bench, running: Stack, where: str) -> list[Ratio]:
     bench.say(where)
-    with empty_server.running() as address:
+    with empty_server.running() as (address, _):
         async with (
             running.bus("metadata") as bus,
-            _updating(address, running) as empty,
+            stack.updating(address, running.identity, NAMES) as empty,
             _command(running) as ours,
         ):
             return await _compare(bench, _bare(bus), empty, ours, where)
@@ -92,27 +91,9 @@ async def _command(running: Stack) -> AsyncIterator[Call]:
     address, identity = running.endpoints["metadata"], running.identity
     async with stack.stubs(address) as stub:
         for number in range(MODELS):
-            request = api.CreateModelRequest(parent="namespaces/default", model_id=_id(number))
+            request = api.CreateModelRequest(
+                parent="namespaces/default", model_id=f"bench-{number:03}"
+            )
             await stub().CreateModel(request, metadata=identity)
-    async with _updating(address, running) as update:
+    async with stack.updating(address, identity, NAMES) as update:
         yield update
-
-
-@asynccontextmanager
-async def _updating(address: str, running: Stack) -> AsyncIterator[Call]:
-    """Give what sends the next UpdateModel to `address`."""
-    identity, number = running.identity, itertools.count()
-    async with stack.stubs(address) as stub:
-
-        async def update() -> None:
-            name = f"namespaces/default/models/{_id(next(number) % MODELS)}"
-            request = api.UpdateModelRequest(model=Model(name=name, description=str(uuid4())))
-            request.update_mask.paths.append("description")
-            request.request_id = str(uuid4())
-            await stub().UpdateModel(request, metadata=identity)
-
-        yield update
-
-
-def _id(number: int) -> str:
-    return f"bench-{number:03}"

@@ -8,16 +8,15 @@ import asyncpg
 
 from assay_audit.projection import AUDIT
 from assay_events import schemas
-from assay_events.connection import Address, Connection
 from assay_events.jetstream import JetStream
 from assay_events.projection import Projection
 from assay_events.rebuild import Rebuilder
 from assay_metadata.projection.rows import METADATA
-from assay_serve.embedded import nats, postgres
-from tests.bench import history
+from assay_serve.embedded import postgres
+from tests.bench import history, servers
 from tests.bench.harness import Bench, Ratio
 
-EVENTS, QUICK_EVENTS = 1_000_000, 20_000
+EVENTS, QUICK_EVENTS, LONG_EVENTS = 100_000, 20_000, 1_000_000
 _CHUNK = 100_000
 _CREATE = """
 DROP TABLE IF EXISTS copied;
@@ -28,14 +27,14 @@ ALTER TABLE copied ADD PRIMARY KEY (revision);
 
 async def run(bench: Bench) -> list[Ratio]:
     """Write the stream, then let rebuilds and copies take turns."""
-    events, folder = QUICK_EVENTS if bench.is_quick else EVENTS, bench.scratch("rebuild")
-    with nats.running(folder / "nats") as bus, postgres.running(folder / "postgres") as database:
-        await history.found(bus)
-        connection = await _connect(bus, "metadata")
-        begun = time.monotonic()
-        await history.write_models(connection, events)
-        bench.say(f"  {events:,} events written in {time.monotonic() - begun:.0f} s")
-        return await _compare(bench, JetStream(connection), database, events)
+    events = QUICK_EVENTS if bench.is_quick else LONG_EVENTS if bench.is_long else EVENTS
+    folder = bench.scratch("rebuild")
+    with postgres.running(folder / "postgres") as database:
+        async with servers.founded(folder / "nats") as connection:
+            begun = time.monotonic()
+            await history.write_models(connection, events)
+            bench.say(f"  {events:,} events written in {time.monotonic() - begun:.0f} s")
+            return await _compare(bench, JetStream(connection), database, events)
 
 
 async def _compare(
@@ -102,7 +101,3 @@ def _repeated(rows: Sequence[asyncpg.Record], count: int) -> Iterator[tuple[obje
 
 def _rebuilder(store: JetStream, projection: Projection, dsn: str) -> Rebuilder:
     return Rebuilder(store, dsn, projection, history.DEPLOYMENT)
-
-
-async def _connect(bus: nats.Bus, service: str) -> Connection:
-    return await Connection.open(Address(bus.url, service, bus.passwords[service]))

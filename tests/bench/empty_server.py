@@ -8,15 +8,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc
 import uvloop
+from google.protobuf.message import Message
 
 from assay.metadata.v1 import metadata_service_pb2 as api
+from assay.metadata.v1.metadata_service_pb2 import DESCRIPTOR
 from assay.metadata.v1.resources_pb2 import Model
 from assay_serve import server
+from assay_serve.identity import Identities
+from assay_serve.interceptor import Interceptor
 
-SERVICE = "assay.metadata.v1.MetadataService"
 NAME = "namespaces/default/models/bench-00"
 ANSWER = api.UpdateModelResponse(
     model=Model(
@@ -28,32 +32,41 @@ ANSWER = api.UpdateModelResponse(
 )
 
 
-async def _answer(_request: api.UpdateModelRequest, _context: object) -> api.UpdateModelResponse:
+async def _answer(_request: Message, _context: object) -> api.UpdateModelResponse:
     return ANSWER
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Run the server as a process of its own; give its address."""
-    command = [sys.executable, "-m", "tests.bench.empty_server"]
+def running(keys: str = "") -> Iterator[tuple[str, int]]:
+    """Run the server as a process of its own; give its address and process id.
+
+    With the path of trusted `keys`, Assay's own step stands around the handler.
+    """
+    command = [sys.executable, "-m", "tests.bench.empty_server", *([keys] if keys else [])]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
-        yield f"127.0.0.1:{int(server.stdout.readline())}"
+        yield f"127.0.0.1:{int(server.stdout.readline())}", server.pid
     finally:
         server.terminate()
         server.wait()
 
 
 async def _main() -> None:
-    served = grpc.aio.server(options=server._OPTIONS)
+    service = DESCRIPTOR.services_by_name["MetadataService"]
     handler = grpc.unary_unary_rpc_method_handler(
         _answer,
         request_deserializer=api.UpdateModelRequest.FromString,
         response_serializer=api.UpdateModelResponse.SerializeToString,
     )
+    if len(sys.argv) > 1:
+        step = Interceptor(Identities(Path(sys.argv[1]), "metadata"))
+        method = step.method(service.methods_by_name["UpdateModel"])
+        handler = grpc.unary_unary_rpc_method_handler(step.unary(method, _answer))
+    served = grpc.aio.server(options=server._OPTIONS)
+    methods = {"UpdateModel": handler}
     served.add_generic_rpc_handlers(
-        [grpc.method_handlers_generic_handler(SERVICE, {"UpdateModel": handler})]
+        [grpc.method_handlers_generic_handler(service.full_name, methods)]
     )
     port = served.add_insecure_port("127.0.0.1:0")
     await served.start()

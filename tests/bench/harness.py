@@ -4,7 +4,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -55,8 +55,8 @@ class Bench:
     rounds: int = 5
     seconds: float = 1.0
     is_quick: bool = False
+    is_long: bool = False
     mlflow: Path | None = None
-    loads: list[float] = field(default_factory=list)
 
     def scratch(self, name: str) -> Path:
         """Return a new folder for the data of a server."""

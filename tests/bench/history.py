@@ -25,32 +25,22 @@ from assay.metadata.v1.events_pb2 import (
 from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay.type.v1.metric_pb2 import Metric
 from assay_events import admission, codec
-from assay_events.connection import Address, Connection
+from assay_events.connection import Connection
 from assay_events.envelope import TYPE_HEADER, NewMessage
-from assay_events.setup import set_up
 from assay_metadata.domain.model import MODEL
-from assay_serve.embedded import nats
 
 DEPLOYMENT = str(uuid4())
 EVENTS_A_MODEL = 10
 BATCH = 500
-_OWNER = str(uuid4())
+OWNER = str(uuid4())
 _ACTOR = Actor(
-    principal=f"principals/{_OWNER}",
+    principal=f"principals/{OWNER}",
     kind=ActorKind.ACTOR_KIND_HUMAN,
     issuer="assay-local",
     acr="local",
     amr=["file"],
     client="assay-python/0.1.0",
 )
-
-
-async def found(bus: nats.Bus) -> None:
-    """Make the stream and its first event."""
-    address = Address(bus.url, "setup", bus.passwords["setup"], prefix="$JS.API.")
-    connection = await Connection.open(address)
-    await set_up(connection, DEPLOYMENT, _OWNER)
-    await connection.close()
 
 
 async def write_models(connection: Connection, events: int) -> None:

@@ -28,6 +28,12 @@ def memory_mib(pids: Iterable[int]) -> float:
     return sum(_pss(pid) for pid in _with_children(pids)) / _MEBIBYTE
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return what all threads of a process have used of a core so far."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+
 def _with_children(pids: Iterable[int]) -> set[int]:
     parents = dict(_parents())
     found = set(pids)

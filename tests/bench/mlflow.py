@@ -1,17 +1,25 @@
 """The peer: `mlflow server`, in an environment of its own."""
 
+import asyncio
+import http.client
+import itertools
+import json
 import os
+import queue
 import shutil
+import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay_serve.embedded import ports
+from assay_serve.embedded import binaries, ports, postgres
 
 _REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "bench.txt"
 _START_SECONDS = 120.0
@@ -56,17 +64,23 @@ def serving(python: Path, folder: Path, store: str = "") -> Iterator[Server]:
             command, cwd=folder, env=environ, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            _wait(url, process)
+            _wait(url, process, folder / "mlflow.log")
             yield Server(url, process.pid, time.monotonic() - begun)
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            _stop(process)
 
 
-def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the server and its workers."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Return once the registry answers a search."""
     until = time.monotonic() + _START_SECONDS
     while time.monotonic() < until and process.poll() is None:
@@ -77,4 +91,80 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
                     return
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError("mlflow server did not start; see mlflow.log.")
+    raise RuntimeError(f"mlflow server did not start: {log.read_text()[-2000:]}")
+
+
+def make_database(database: postgres.Database) -> str:
+    """Make an empty database for MLflow; return its address."""
+    command = [
+        str(binaries.postgres() / "psql"),
+        database.admin_url,
+        "-c",
+        "CREATE DATABASE mlflow",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    server = database.admin_url.rpartition("/")[0].removeprefix("postgresql:")
+    return f"postgresql+psycopg2:{server}/mlflow"
+
+
+class Registry:
+    """The model registry of a running server, over its REST API and lasting connections."""
+
+    def __init__(self, url: str, names: Sequence[str], callers: int) -> None:
+        self._names = names
+        self._turn = itertools.cycle(names)
+        self._free: queue.SimpleQueue[http.client.HTTPConnection] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(callers)
+        for _ in range(callers):
+            self._free.put(http.client.HTTPConnection(url.removeprefix("http://")))
+
+    def fill(self) -> None:
+        """Make each model, with a version and an alias."""
+        for name in self._names:
+            self._post("registered-models/create", {"name": name})
+            self._post("model-versions/create", _version(name))
+            alias = {"name": name, "alias": "champion", "version": "1"}
+            self._post("registered-models/alias", alias)
+
+    async def resolve(self) -> None:
+        """Get the version of the next model's alias."""
+        query = urllib.parse.urlencode({"name": next(self._turn), "alias": "champion"})
+        await self._in_thread("GET", f"registered-models/alias?{query}", "")
+
+    async def register(self) -> None:
+        """Register a version of the next model."""
+        body = json.dumps(_version(next(self._turn)))
+        await self._in_thread("POST", "model-versions/create", body)
+
+    async def _in_thread(self, method: str, path: str, body: str) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._call, method, path, body)
+
+    def _post(self, path: str, body: Mapping[str, str]) -> None:
+        self._call("POST", path, json.dumps(body))
+
+    def _call(self, method: str, path: str, body: str) -> None:
+        connection = self._free.get()
+        try:
+            try:
+                status, text = _exchange(connection, method, path, body)
+            except (http.client.HTTPException, ConnectionError):  # closed by the server meanwhile
+                connection.close()
+                status, text = _exchange(connection, method, path, body)
+        finally:
+            self._free.put(connection)
+        if status != http.HTTPStatus.OK:
+            raise RuntimeError(f"MLflow answered {status}: {text[:300]!r}.")
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, path: str, body: str
+) -> tuple[int, bytes]:
+    headers = {"Content-Type": "application/json"}
+    connection.request(method, f"/api/2.0/mlflow/{path}", body, headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def _version(name: str) -> dict[str, str]:
+    return {"name": name, "source": f"s3://models/{name}", "description": "Trained again."}

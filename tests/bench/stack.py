@@ -6,24 +6,29 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import uuid4
 
 import grpc
 
 from assay import credentials
 from assay.folder import DataFolder
+from assay.metadata.v1 import metadata_service_pb2 as api
 from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceStub
+from assay.metadata.v1.resources_pb2 import Model
 from assay_events.connection import Address, Connection
 from assay_serve.embedded import data_folder
 from assay_serve.embedded.credentials import Secrets, load
+from tests.bench.harness import Call
 
 if TYPE_CHECKING:  # the stub of a channel of grpc.aio is there for types only
     from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceAsyncStub
 
+Identity: TypeAlias = tuple[tuple[str, str], ...]
 CHANNELS = 8
 _ROOT = Path(__file__).parents[2]
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
@@ -43,7 +48,7 @@ class Stack:
         return load(data_folder.find(self.data))
 
     @property
-    def identity(self) -> tuple[tuple[str, str], ...]:
+    def identity(self) -> Identity:
         """Metadata of a call as the local owner."""
         token = credentials.find(DataFolder.find(self.data))()
         return (("authorization", f"Bearer {token}"),)
@@ -84,6 +89,21 @@ async def stubs(address: str) -> AsyncIterator[Callable[[], "MetadataServiceAsyn
     finally:
         for channel in channels:
             await channel.close()
+
+
+@asynccontextmanager
+async def updating(address: str, identity: Identity, names: Sequence[str]) -> AsyncIterator[Call]:
+    """Give what changes the next of some models at `address`."""
+    turn = itertools.cycle(names)
+    async with stubs(address) as stub:
+
+        async def update() -> None:
+            model = Model(name=next(turn), description=str(uuid4()))
+            request = api.UpdateModelRequest(model=model, request_id=str(uuid4()))
+            request.update_mask.paths.append("description")
+            await stub().UpdateModel(request, metadata=identity, timeout=30)
+
+        yield update
 
 
 def _embedded(verb: str, data: Path, environ: Mapping[str, str]) -> str:

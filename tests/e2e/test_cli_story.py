@@ -1,6 +1,9 @@
 """The main job on the command line: register, be refused, be approved, move, answer, rebuild."""
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,3 +157,30 @@ def test_events_are_watched_from_any_position(assay: Assay) -> None:
     assert all(event["data"] is not None for event in events)
     later = assay.run("events", "--json", "--from", "3").stdout.splitlines()
     assert json.loads(later[0])["event"]["revision"] == "3"
+
+
+def test_events_are_followed_as_they_come_until_interrupted(assay: Assay) -> None:
+    line = [sys.executable, "-m", "assay.cli", "events", "--follow", "--json"]
+    line += ["--data", str(assay.data), "--resource", "namespaces/default/models/followed"]
+    with subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        weights = assay.data / "endpoints.json"  # any file will do
+        assay.run("register", "followed", str(weights))
+        seen = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
+        assert process.stderr.read() == ""
+    types = [event["envelope"]["type"].rpartition(".")[2] for event in seen]
+    assert types == ["ModelCreated", "ModelVersionRegistered"]
+
+
+def test_a_reader_that_has_enough_ends_the_command_quietly(assay: Assay) -> None:
+    line = f"{sys.executable} -m assay.cli events --follow --data {assay.data} | head -n 1"
+    done = subprocess.run(  # the shell is the point: it closes the pipe
+        ["sh", "-c", line], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert "LogFounded" in done.stdout
+    assert done.stderr == ""

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from assay_serve.embedded.failures import Failed
 
+# gRPC's own handlers of a fork may abort the child before it has become the program.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")

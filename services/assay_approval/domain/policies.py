@@ -18,12 +18,16 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class PublishPolicy:
-    """Publish the next version of a policy; `known_number` is the one the caller saw, 0 for any."""
+    """Publish the next version of a policy; `known_number` is the one the caller saw, 0 for any.
+
+    `is_trusted` is said of the owner and of people with an enrolled key.
+    """
 
     policy: str
     spec: PolicySpec
     kind: ActorKind.ValueType
     known_number: int = 0
+    is_trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,9 @@ def decide(command: PublishPolicy, state: Policies) -> Sequence[PolicyPublished]
     digest = policy_digest(spec)
     if newest and newest.digest == digest:
         return []
+    if state.newest and not command.is_trusted:
+        words = "Enrol a key first (assay key enrol): what governs is changed by known people only."
+        raise Forbidden(Reason.REASON_KEY_NOT_ENROLLED, words)
     published = PolicyPublished(
         name=f"{command.policy}/versions/{number + 1}",
         number=number + 1,

@@ -5,9 +5,9 @@ from assay.names import NamespaceName, PolicyName, slug
 from assay_approval import queries
 from assay_approval.domain.policies import POLICIES, PublishPolicy, newer_policy
 from assay_approval.service.messages import to_policy
-from assay_approval.service.parts import Parts, caller
+from assay_approval.service.parts import Parts
 from assay_events.commands import Intent
-from assay_serve.call import Context, actor, intent
+from assay_serve.call import Context, intent
 
 
 class Policies(Parts):
@@ -17,14 +17,15 @@ class Policies(Parts):
         self, request: api.PublishPolicyRequest, context: Context
     ) -> api.PublishPolicyResponse:
         """Publish the next version; it governs at once."""
-        caller(context)
+        signer = await self._signer(context)
         namespace = NamespaceName.parse(request.parent)
         name = PolicyName(namespace.namespace, slug(request.policy_id))
         circumstances = intent(request, context)
         command = PublishPolicy(
             policy=str(name),
             spec=request.policy.spec,
-            kind=actor(context).kind,
+            kind=signer.kind,
+            is_trusted=signer.is_owner or bool(signer.keys),
             known_number=await self._known_number(name, request.policy.etag, circumstances),
         )
         done = await self._commands.handle(POLICIES, str(namespace), command, circumstances)

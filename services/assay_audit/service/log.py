@@ -70,6 +70,9 @@ async def _who_approved(snapshot: Snapshot, name: str, version: str) -> WhoAppro
     holders = await queries.find_holders(db, name, revision)
     asked = [holder for holder in holders if version in {"", holder["version"]}]
     if not asked:
+        model = name.rsplit("/", 2)[0]
+        if not await queries.is_known(db, model):
+            raise NotFound(model)
         return WhoApprovedResponse()
     holder = asked[0]
     registration = await queries.find_registration(db, holder["version"], revision)

@@ -285,7 +285,7 @@ def reason_of(error: grpc.RpcError) -> str:
     assert status is not None, error
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
-    return str(info.reason).removeprefix("REASON_")
+    return str(info.reason)
 
 
 @contextmanager

@@ -21,41 +21,42 @@ TABLE = [
     (
         Invalid(Reason.REASON_MALFORMED, "No.", field="model_id"),
         Code.INVALID_ARGUMENT,
-        "REASON_MALFORMED",
+        "MALFORMED",
     ),
-    (TrustError("Write it well."), Code.INVALID_ARGUMENT, "REASON_MALFORMED"),
-    (NotFound("namespaces/a"), Code.NOT_FOUND, "REASON_NOT_FOUND"),
-    (AlreadyExists("namespaces/a"), Code.ALREADY_EXISTS, "REASON_ALREADY_EXISTS"),
-    (Rejection(Reason.REASON_NOT_OPEN, "No."), Code.FAILED_PRECONDITION, "REASON_NOT_OPEN"),
+    (TrustError("Write it well."), Code.INVALID_ARGUMENT, "MALFORMED"),
+    (NotFound("namespaces/a"), Code.NOT_FOUND, "NOT_FOUND"),
+    (AlreadyExists("namespaces/a"), Code.ALREADY_EXISTS, "ALREADY_EXISTS"),
+    (Rejection(Reason.REASON_NOT_OPEN, "No."), Code.FAILED_PRECONDITION, "NOT_OPEN"),
     (
         Forbidden(Reason.REASON_SELF_APPROVAL, "No."),
         Code.PERMISSION_DENIED,
-        "REASON_SELF_APPROVAL",
+        "SELF_APPROVAL",
     ),
     (
         Aborted(Reason.REASON_ETAG_MISMATCH, "No.", etag='"3"'),
         Code.ABORTED,
-        "REASON_ETAG_MISMATCH",
+        "ETAG_MISMATCH",
     ),
-    (LostRace(3), Code.ABORTED, "REASON_LOST_RACE"),
-    (Unavailable("Away."), Code.UNAVAILABLE, "REASON_UNAVAILABLE"),
-    (ProjectionBehind(3, 5), Code.UNAVAILABLE, "REASON_PROJECTION_BEHIND"),
-    (ConnectionRefusedError("no"), Code.UNAVAILABLE, "REASON_UNAVAILABLE"),
+    (LostRace(3), Code.ABORTED, "LOST_RACE"),
+    (Unavailable("Away."), Code.UNAVAILABLE, "UNAVAILABLE"),
+    (ProjectionBehind(3, 5), Code.UNAVAILABLE, "PROJECTION_BEHIND"),
+    (ConnectionRefusedError("no"), Code.UNAVAILABLE, "UNAVAILABLE"),
     (
         asyncpg.ConnectionDoesNotExistError("gone"),
         Code.UNAVAILABLE,
-        "REASON_UNAVAILABLE",
+        "UNAVAILABLE",
     ),
-    (asyncpg.InterfaceError("connection is closed"), Code.UNAVAILABLE, "REASON_UNAVAILABLE"),
-    (asyncpg.UndefinedColumnError("a bug"), Code.INTERNAL, "REASON_INTERNAL"),
-    (asyncpg.InterfaceError("a bug"), Code.INTERNAL, "REASON_INTERNAL"),
-    (StreamCorrupt("Gap.", 7), Code.DATA_LOSS, "REASON_STREAM_CORRUPT"),
-    (TimeoutError(), Code.DEADLINE_EXCEEDED, "REASON_DEADLINE"),
-    (KeyError("a bug"), Code.INTERNAL, "REASON_INTERNAL"),
+    (asyncpg.InterfaceError("connection is closed"), Code.UNAVAILABLE, "UNAVAILABLE"),
+    (asyncpg.InvalidCachedStatementError("swap"), Code.UNAVAILABLE, "UNAVAILABLE"),
+    (asyncpg.UndefinedColumnError("a bug"), Code.INTERNAL, "INTERNAL"),
+    (asyncpg.InterfaceError("a bug"), Code.INTERNAL, "INTERNAL"),
+    (StreamCorrupt("Gap.", 7), Code.DATA_LOSS, "STREAM_CORRUPT"),
+    (TimeoutError(), Code.DEADLINE_EXCEEDED, "DEADLINE"),
+    (KeyError("a bug"), Code.INTERNAL, "INTERNAL"),
     (
         ExceptionGroup("of a task group", [NotFound("namespaces/a")]),
         Code.NOT_FOUND,
-        "REASON_NOT_FOUND",
+        "NOT_FOUND",
     ),
 ]
 
@@ -83,7 +84,7 @@ async def test_a_malformed_name_is_the_callers_fault(toy: Running) -> None:
 
     toy.toy.behaviour = parse
     refused = await refusal(toy.stub.CreateModel(create(), metadata=toy.as_user))
-    assert (refused.code, refused.reason) == (Code.INVALID_ARGUMENT, "REASON_MALFORMED")
+    assert (refused.code, refused.reason) == (Code.INVALID_ARGUMENT, "MALFORMED")
 
 
 async def test_a_bad_field_is_named_in_a_bad_request(toy: Running) -> None:
@@ -101,7 +102,7 @@ async def test_what_is_missing_is_named_in_a_resource_info(toy: Running) -> None
 async def test_a_rule_that_says_no_is_a_precondition_failure(toy: Running) -> None:
     refused = await failing_with(toy, Rejection(Reason.REASON_NOT_OPEN, "No.", name="a/1"))
     (violation,) = refused.detail(error_details_pb2.PreconditionFailure()).violations
-    assert (violation.type, violation.subject) == ("REASON_NOT_OPEN", "a/1")
+    assert (violation.type, violation.subject) == ("NOT_OPEN", "a/1")
 
 
 async def test_a_stale_etag_is_answered_with_the_current_one(toy: Running) -> None:

@@ -47,10 +47,10 @@ async def test_a_person_is_the_actor_of_their_call(toy: Running) -> None:
     )
 
 
-async def test_a_service_is_the_actor_of_its_call(toy: Running) -> None:
-    found = await seen_actor(toy, toy.trust.service("approval", "metadata"))
-    assert found.principal == "services/approval"
-    assert found.kind == ActorKind.ACTOR_KIND_SERVICE
+async def test_a_service_may_not_call_what_people_call(toy: Running) -> None:
+    token = toy.trust.service("approval", "metadata")
+    refused = await refusal(toy.stub.CreateModel(create(), metadata=bearer(token)))
+    assert (refused.code, refused.reason) == (Code.PERMISSION_DENIED, "NOT_ALLOWED")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_a_call_without_a_good_token_is_refused(
     toy: Running, metadata: tuple[tuple[str, str], ...]
 ) -> None:
     refused = await refusal(toy.stub.CreateModel(create(), metadata=metadata))
-    assert (refused.code, refused.reason) == (Code.UNAUTHENTICATED, "REASON_UNAUTHENTICATED")
+    assert (refused.code, refused.reason) == (Code.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
 async def test_an_expired_token_is_refused(toy: Running) -> None:
@@ -133,7 +133,7 @@ async def test_an_internal_method_is_for_services_only(tmp_path: Path) -> None:
             manifest_digest="sha256:00",
         )
         refused = await refusal(stub.CheckGrant(request, metadata=bearer(trust.user())))
-        assert (refused.code, refused.reason) == (Code.PERMISSION_DENIED, "REASON_NOT_ALLOWED")
+        assert (refused.code, refused.reason) == (Code.PERMISSION_DENIED, "NOT_ALLOWED")
         as_service = bearer(trust.service("metadata", "approval"))
         await stub.CheckGrant(request, metadata=as_service)
     await server.stop()

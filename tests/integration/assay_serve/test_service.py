@@ -18,6 +18,7 @@ from assay.metadata.v1 import resources_pb2 as resources
 from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceStub
 from assay.type.v1.moment_pb2 import Moment
 from assay_events import token
+from assay_serve.embedded import ports
 from tests.integration.assay_serve.refused import refusal
 from tests.integration.assay_serve.stack import Stack, found, standing, wait_until
 
@@ -86,7 +87,7 @@ async def test_a_request_sent_twice_is_done_once(stack: Stack, channel: grpc.aio
     second = await create(stack, channel, namespace_id, "a", request_id.upper())
     assert first == second
     refused = await refusal(create(stack, channel, namespace_id, "b", request_id))
-    assert refused.reason == "REASON_REQUEST_ID_REUSED"
+    assert refused.reason == "REQUEST_ID_REUSED"
 
 
 async def test_a_token_from_the_future_is_told_to_come_back(
@@ -94,7 +95,7 @@ async def test_a_token_from_the_future_is_told_to_come_back(
 ) -> None:
     ahead = token.encode(10_000_000)
     refused = await refusal(get(stack, channel, "namespaces/a", ahead, timeout=0.5))
-    assert (refused.code, refused.reason) == (Code.UNAVAILABLE, "REASON_PROJECTION_BEHIND")
+    assert (refused.code, refused.reason) == (Code.UNAVAILABLE, "PROJECTION_BEHIND")
     assert refused.metadata["wanted"] == "10000000"
 
 
@@ -156,7 +157,7 @@ async def test_the_future_and_the_time_before_the_log_cannot_be_read(
 ) -> None:
     await create(stack, channel, name())
     refused = await refusal(get(stack, channel, "namespaces/a", as_of=moment))
-    assert (refused.code, refused.reason) == (Code.INVALID_ARGUMENT, "REASON_BAD_MOMENT")
+    assert (refused.code, refused.reason) == (Code.INVALID_ARGUMENT, "BAD_MOMENT")
 
 
 async def test_pages_give_every_row_once_in_order(stack: Stack, channel: grpc.aio.Channel) -> None:
@@ -186,7 +187,7 @@ async def test_a_page_token_must_come_from_this_query(
     stub = MetadataServiceStub(channel)
     request = api.ListNamespacesRequest(page_token="bm9uc2Vuc2U")
     refused = await refusal(stub.ListNamespaces(request, metadata=stack.as_user))
-    assert refused.reason == "REASON_BAD_PAGE_TOKEN"
+    assert refused.reason == "BAD_PAGE_TOKEN"
     negative = api.ListNamespacesRequest(page_size=-1)
     refused = await refusal(stub.ListNamespaces(negative, metadata=stack.as_user))
     assert refused.metadata["field"] == "page_size"
@@ -200,7 +201,7 @@ async def test_commands_go_on_while_postgres_is_away(
         await wait_until(channel, NOT_SERVING)
         made = await create(stack, channel, name())
         refused = await refusal(get(stack, channel, made.namespace.name, timeout=3))
-        assert (refused.code, refused.reason) == (Code.UNAVAILABLE, "REASON_UNAVAILABLE")
+        assert (refused.code, refused.reason) == (Code.UNAVAILABLE, "UNAVAILABLE")
     finally:
         stack.database.server.start()
     await wait_until(channel, SERVING)
@@ -219,7 +220,7 @@ async def test_queries_go_on_while_nats_is_away_and_commands_say_so(
         read = await get(stack, channel, made.namespace.name)
         assert read.model.name == made.namespace.name
         refused = await refusal(create(stack, channel, name()))
-        assert (refused.code, refused.reason) == (Code.UNAVAILABLE, "REASON_UNAVAILABLE")
+        assert (refused.code, refused.reason) == (Code.UNAVAILABLE, "UNAVAILABLE")
     finally:
         stack.bus.server.start()
     await wait_until(channel, SERVING)
@@ -253,6 +254,17 @@ async def test_a_second_process_on_the_same_port_serves_and_takes_over(
             async with stack.channel() as other:
                 made = await create(stack, other, name())
                 await get(stack, other, made.namespace.name, made.consistency_token)
+
+
+async def test_a_process_that_does_not_write_the_read_model_is_ready_too(stack: Stack) -> None:
+    environ = {**stack.environ, "ASSAY_LISTEN": f"127.0.0.1:{ports.free(set())}"}
+    second = Stack(stack.bus, stack.database, stack.trust, environ)
+    with second.serving():
+        async with second.channel() as channel:
+            await wait_until(channel, SERVING)
+            made = await create(second, channel, name())
+            read = await get(second, channel, made.namespace.name, made.consistency_token)
+            assert read.model.name == made.namespace.name
 
 
 def test_what_is_wrong_with_the_command_or_the_environment_is_said(stack: Stack) -> None:

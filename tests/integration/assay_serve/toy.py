@@ -17,6 +17,7 @@ from assay_serve.call import Context
 from assay_serve.identity import Identities
 from assay_serve.interceptor import Interceptor
 from assay_serve.server import Binding, Server
+from assay_serve.telemetry import Telemetry
 from assay_trust import jwks, keys, tokens
 
 if TYPE_CHECKING:  # the stub of a channel of grpc.aio is there for types only
@@ -65,7 +66,7 @@ async def _echo(request: api.CreateModelRequest, _: Context) -> api.CreateModelR
 
 
 class Toy:
-    """Answers CreateModel with `behaviour`; every other method of the service answers empty."""
+    """Answers CreateModel and GetModel with `behaviour`; other methods are not there."""
 
     def __init__(self) -> None:
         self.behaviour: Behaviour = _echo
@@ -74,6 +75,12 @@ class Toy:
         self, request: api.CreateModelRequest, context: Context
     ) -> api.CreateModelResponse:
         return await self.behaviour(request, context)
+
+    async def GetModel(  # noqa: N802 - the name of the rpc
+        self, _: api.GetModelRequest, context: Context
+    ) -> api.GetModelResponse:
+        await self.behaviour(create(), context)
+        return api.GetModelResponse()
 
     async def Watch(  # noqa: N802 - the name of the rpc
         self, request: events_api.WatchRequest, _: Context
@@ -114,7 +121,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, name: str = "metadata") -> AsyncIterator[Running]:
+async def running(folder: Path, telemetry: Telemetry | None = None) -> AsyncIterator[Running]:
     """Run a toy server on a free port."""
     trust = Trust(folder)
     trust.write()
@@ -123,7 +130,9 @@ async def running(folder: Path, name: str = "metadata") -> AsyncIterator[Running
         Binding("assay.metadata.v1.MetadataService", toy),
         Binding("assay.event.v1.EventService", toy),
     )
-    server = Server("127.0.0.1:0", bindings, Interceptor(Identities(trust.jwks, name)))
+    server = Server(
+        "127.0.0.1:0", bindings, Interceptor(Identities(trust.jwks, "metadata"), telemetry)
+    )
     await server.start()
     target = f"127.0.0.1:{server.port}"
     try:

@@ -18,6 +18,7 @@ from assay.event.v1.event_service_pb2 import WatchRequest, WatchResponse
 from assay.event.v1.event_service_pb2_grpc import EventServiceStub
 from assay.metadata.v1.events_pb2 import ModelCreated
 from assay_events import token
+from assay_events.errors import Unavailable
 from assay_serve.embedded import nats, postgres
 from tests.support.read_model import empty
 from tests.support.scribe import Scribe
@@ -59,6 +60,31 @@ async def revisions_now(served: Service, **fields: object) -> list[int]:
     return [response.event.revision for response in found[:-1]]
 
 
+async def follow(served: Service, seen: list[int], until: int) -> None:
+    """Watch until a revision, and resume after each failure where the last one was seen."""
+    while not seen or seen[-1] < until:
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            request = WatchRequest(after_revision=seen[-1] if seen else 0)
+            async for response in watch(served, request):
+                if response.HasField("event"):
+                    seen.append(response.event.revision)
+                if seen and seen[-1] >= until:
+                    return
+        await asyncio.sleep(0.05)
+
+
+async def written_at_last(scribe: Scribe, count: int) -> None:
+    """Write events, each again until the store answers."""
+    for _ in range(count):
+        event = ModelCreated(name=f"{CHURN}-{uuid4()}")
+        while True:
+            try:
+                await scribe.write(event)
+                break
+            except Unavailable:
+                await asyncio.sleep(0.1)
+
+
 async def write(scribe: Scribe, count: int) -> int:
     last = 0
     for _ in range(count):
@@ -70,19 +96,7 @@ async def test_a_watcher_who_resumes_through_crashes_misses_nothing_and_sees_not
     scribe: Scribe, served: Service
 ) -> None:
     seen: list[int] = []
-
-    async def follow(until: int) -> None:
-        while not seen or seen[-1] < until:
-            with contextlib.suppress(grpc.aio.AioRpcError):
-                request = WatchRequest(after_revision=seen[-1] if seen else 0)
-                async for response in watch(served, request):
-                    if response.HasField("event"):
-                        seen.append(response.event.revision)
-                    if seen and seen[-1] >= until:
-                        return
-            await asyncio.sleep(0.05)
-
-    following = asyncio.create_task(follow(until=151))
+    following = asyncio.create_task(follow(served, seen, 151))
     for _ in range(3):
         await write(scribe, 30)
         await asyncio.to_thread(served.running.kill)
@@ -99,6 +113,23 @@ async def test_a_watcher_who_resumes_through_crashes_misses_nothing_and_sees_not
         )
     assert [entry.revision for entry in listed.entries] == seen
     assert await asyncio.to_thread(served.run, "check") == 0
+
+
+async def test_a_watcher_outlives_the_event_store(
+    scribe: Scribe, served: Service, bus: nats.Bus
+) -> None:
+    await write(scribe, 20)
+    seen: list[int] = []
+    following = asyncio.create_task(follow(served, seen, 41))
+    while len(seen) < 21:  # noqa: ASYNC110 - a list wakes nobody
+        await asyncio.sleep(0.05)
+    await asyncio.to_thread(bus.server.kill)
+    await asyncio.sleep(1)
+    await asyncio.to_thread(bus.server.start)
+    async with asyncio.timeout(20):
+        await written_at_last(scribe, 20)
+        await following
+    assert seen == list(range(1, 42))
 
 
 async def test_a_watcher_sees_an_event_soon_after_it_is_written(

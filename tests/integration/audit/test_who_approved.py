@@ -28,7 +28,7 @@ from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay.type.v1.moment_pb2 import Moment
 from assay_audit.service.log import AuditService
 from assay_events import token
-from assay_events.decider import Invalid
+from assay_events.decider import Invalid, NotFound
 from assay_trust.record import Meaning
 from tests.support.read_model import Following
 from tests.support.scribe import ANN, Scribe
@@ -172,6 +172,11 @@ async def test_what_was_never_set_is_held_by_nothing(story: Story) -> None:
     told = await story.ask(f"{CHURN}/stages/staging")
     assert not told.version
     assert told.as_of_revision == await story.scribe.stores["audit"].last_revision()
+
+
+async def test_a_model_that_never_was_is_not_found(story: Story) -> None:
+    with pytest.raises(NotFound):
+        await story.ask("namespaces/default/models/chrun/stages/production")
 
 
 Change = Callable[[ApprovalRequested], None]

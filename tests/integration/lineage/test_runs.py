@@ -22,7 +22,7 @@ from assay.lineage.v1.lineage_service_pb2 import (
 )
 from assay.lineage.v1.lineage_service_pb2_grpc import LineageServiceStub
 from assay.lineage.v1.resources_pb2 import Code, Dataset, Node, NodeKind, Run
-from assay.metadata.v1.events_pb2 import ModelCreated, ModelVersionRegistered, NamespaceCreated
+from assay.metadata.v1.events_pb2 import ModelCreated, ModelVersionRegistered
 from assay.type.v1.metric_pb2 import Metric
 from assay.type.v1.moment_pb2 import Moment
 from assay_serve.embedded import nats, postgres
@@ -81,7 +81,6 @@ async def lineage(
         await empty(database.owner_url(each.name))
         await asyncio.to_thread(each.prepare)
     await asyncio.gather(*(asyncio.to_thread(each.running.start) for each in (metadata, served)))
-    await scribe.write(NamespaceCreated(name=PARENT))
     for model in (BASE, CHURN):
         await scribe.write(ModelCreated(name=model))
     async with served.channel() as channel:

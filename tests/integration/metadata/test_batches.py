@@ -67,13 +67,13 @@ def test_a_thousand_names_are_one_question(
     assert list(found.model_versions) == [there]
     assert list(found.missing_names) == names
     request.names.append(there.name)
-    with refused("REASON_TOO_LARGE"):
+    with refused("TOO_LARGE"):
         metadata.BatchGetModelVersions(request)
 
 
 @pytest.mark.parametrize("name", ["churn", "namespaces/other/models/churn"])
 def test_names_are_of_the_namespace(metadata: MetadataServiceStub, name: str) -> None:
-    with refused("REASON_MALFORMED"):
+    with refused("MALFORMED"):
         metadata.BatchGetModels(api.BatchGetModelsRequest(parent=DEFAULT, names=[name]))
 
 
@@ -84,5 +84,5 @@ def test_an_answer_that_clients_cannot_take_is_not_made(
     request = api.BatchGetModelVersionsRequest(
         parent=DEFAULT, names=[version.name] * 300, at_least_as_fresh=registry.token
     )
-    with refused("REASON_TOO_LARGE"):
+    with refused("TOO_LARGE"):
         metadata.BatchGetModelVersions(request)

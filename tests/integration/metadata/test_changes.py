@@ -78,7 +78,7 @@ def test_history_has_the_values_before_and_after(
     ]
     assert len(told(registry, name)) == 7
     for absent in (f"{name}/aliases/none", f"{name}-none", "namespaces/none"):
-        with refused("REASON_NOT_FOUND"):
+        with refused("NOT_FOUND"):
             told(registry, absent)
 
 
@@ -117,11 +117,11 @@ def test_a_diff_is_what_is_different_in_the_end(
     assert champion.name not in {r for r, *_ in differences(registry, name, start, at - 1)}
     assert differences(registry, name, at, at) == []
     for from_, to in ((at, at - 1), (10**9, 0), (0, at)):
-        with refused("REASON_BAD_MOMENT"):
+        with refused("BAD_MOMENT"):
             differences(registry, name, from_, to)
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         differences(registry, f"namespaces/{space}/models/none", start)
-    with refused("REASON_MALFORMED"):
+    with refused("MALFORMED"):
         differences(registry, end.name, start)
 
 
@@ -164,7 +164,7 @@ def test_two_versions_are_compared_field_by_field_and_file_by_file(
     assert "UNAVAILABLE" in str(caught.value)
     registry.neighbours.away.clear()
     request.other_name = f"{name}/versions/9"
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.CompareModelVersions(request)
 
 
@@ -208,7 +208,7 @@ def test_models_are_found_by_filter_and_words(
     assert found('display_name LIKE "credit%" AND NOT tier IN (low)') == [0, 1]
     assert found(text="credit 3") == [3]
     assert found(text="PORTFOLIO 2") == [2]
-    with refused("REASON_BAD_FILTER"):
+    with refused("BAD_FILTER"):
         found("colour = red")
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.SearchModels(api.SearchModelsRequest(parent="namespaces/nowhere"))

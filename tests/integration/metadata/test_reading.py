@@ -131,7 +131,7 @@ def test_a_filter_finds_what_it_says(
 def test_what_is_no_filter_is_refused(
     stocked: str, metadata: MetadataServiceStub, filter_: str
 ) -> None:
-    with refused("REASON_BAD_FILTER"):
+    with refused("BAD_FILTER"):
         numbers(metadata, stocked, filter_)
 
 
@@ -152,7 +152,7 @@ def test_a_page_token_is_of_its_own_query(
         changed.CopyFrom(request)
         for field, value in other.items():
             setattr(changed, field, value)
-        with refused("REASON_BAD_PAGE_TOKEN"):
+        with refused("BAD_PAGE_TOKEN"):
             metadata.ListModelVersions(changed)
     request.page_size = 3  # another size is the same query
     assert len(metadata.ListModelVersions(request).model_versions) == 3
@@ -210,7 +210,7 @@ def test_models_are_listed_filtered_and_ordered(registry: Registry) -> None:
     assert listed('state = "ARCHIVED"') == ["Z"]
     assert listed("latest_number >= 1") == ["b"]
     assert listed('model_id : "é"') == ["é"]
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.ListModels(api.ListModelsRequest(parent="namespaces/nowhere"))
 
 
@@ -234,7 +234,7 @@ def test_a_stage_is_as_of_exactly_the_revision_asked_for(
     registry.model()
     fresh(registry, metadata, name)
     for absent in (begin - 1, end, end + 1):
-        with refused("REASON_NOT_FOUND"):
+        with refused("NOT_FOUND"):
             holder(absent)
     assert [holder(at) for at in (begin, middle - 1)] == [f"{name}/versions/1"] * 2
     assert [holder(at) for at in (middle, end - 1)] == [f"{name}/versions/2"] * 2
@@ -297,15 +297,15 @@ def test_a_moment_lies_in_the_past_of_this_log(
         Moment(time=Timestamp(seconds=4102444800)),
         Moment(time=Timestamp(seconds=0)),
     ):
-        with refused("REASON_BAD_MOMENT"):
+        with refused("BAD_MOMENT"):
             metadata.GetModel(api.GetModelRequest(name=name, as_of=moment))
 
 
 def test_what_is_not_there_is_not_found(registry: Registry, metadata: MetadataServiceStub) -> None:
     name, none = registry.model(), "namespaces/default/models/none"
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.GetModel(api.GetModelRequest(name=none))
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.GetModelVersion(api.GetModelVersionRequest(name=f"{name}/versions/1"))
     for listing in (
         lambda: metadata.ListModelVersions(api.ListModelVersionsRequest(parent=none)),
@@ -314,5 +314,5 @@ def test_what_is_not_there_is_not_found(registry: Registry, metadata: MetadataSe
         lambda: metadata.ListHoldings(api.ListHoldingsRequest(parent=f"{none}/stages/s")),
         lambda: metadata.ListModelHistory(api.ListModelHistoryRequest(parent=none)),
     ):
-        with refused("REASON_NOT_FOUND"):
+        with refused("NOT_FOUND"):
             listing()

@@ -111,18 +111,18 @@ def test_a_model_is_called_by_its_old_name_again(registry: Registry) -> None:
 def test_a_name_that_leads_elsewhere_is_taken(registry: Registry) -> None:
     name, other, new = registry.model(), registry.model(), _id()
     _rename(registry, name, new)
-    with refused("REASON_ALREADY_EXISTS"):
+    with refused("ALREADY_EXISTS"):
         registry.model(new)
-    with refused("REASON_ALREADY_EXISTS"):
+    with refused("ALREADY_EXISTS"):
         _rename(registry, other, new)
-    with refused("REASON_ALREADY_EXISTS"):
+    with refused("ALREADY_EXISTS"):
         _rename(registry, other, name.rpartition("/")[2])
     assert _read(registry, other).display_name == other.rpartition("/")[2]
 
 
 @pytest.mark.parametrize("new", ["", "a/b", "a:b", "a\u200bb", "a\u202eb", "\u3164", "x" * 251])
 def test_a_new_name_has_the_form_of_a_name(registry: Registry, new: str) -> None:
-    with refused("REASON_MALFORMED" if new else "REASON_REQUIRED"):
+    with refused("MALFORMED" if new else "REQUIRED"):
         _rename(registry, registry.model(), new)
 
 
@@ -141,7 +141,7 @@ def test_of_eight_models_that_race_for_a_name_one_gets_it(registry: Registry) ->
     with ThreadPoolExecutor(8) as pool:
         won = list(pool.map(race, range(8)))
     assert sum(won) == 1
-    with refused("REASON_ALREADY_EXISTS"):
+    with refused("ALREADY_EXISTS"):
         _rename(registry, models[won.index(False)], new)
     token = registry.model() and registry.token
     request = api.GetModelRequest(name=_named(new), at_least_as_fresh=token)
@@ -175,10 +175,10 @@ def test_a_retried_rename_is_done_once(registry: Registry) -> None:
 
 def test_a_refused_rename_leaves_the_new_name_free(registry: Registry) -> None:
     name, new = registry.model(), _id()
-    with refused("REASON_ETAG_MISMATCH"):
+    with refused("ETAG_MISMATCH"):
         _rename(registry, name, new, etag='"1"')
     registry.stub().ArchiveModel(api.ArchiveModelRequest(name=name))
-    with refused("REASON_MODEL_ARCHIVED"):
+    with refused("MODEL_ARCHIVED"):
         _rename(registry, name, new)
     assert registry.model(new) == _named(new)
 
@@ -195,5 +195,5 @@ def test_before_its_rename_a_model_had_no_other_name(
         for each in (name, _named(new))
     )
     assert metadata.GetModel(old).model == before
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.GetModel(other)

@@ -185,7 +185,7 @@ def test_a_search_is_as_of_exactly_the_revision_asked_for(
 
     assert [places(at) for at in (begin - 1, begin, end - 1, end)] == [[[]], [[1]], [[1]], [[2]]]
     for moment in (Moment(revision=10**9), Moment(revision=0)):
-        with refused("REASON_BAD_MOMENT"):
+        with refused("BAD_MOMENT"):
             metadata.SearchModelVersions(
                 api.SearchModelVersionsRequest(parent="namespaces/default", as_of=moment)
             )
@@ -213,7 +213,7 @@ def test_a_search_is_as_of_exactly_the_revision_asked_for(
 def test_a_bad_filter_says_what_is_wrong(
     metadata: MetadataServiceStub, filter_: str, told: str
 ) -> None:
-    with refused("REASON_BAD_FILTER") as answer:
+    with refused("BAD_FILTER") as answer:
         metadata.SearchModelVersions(
             api.SearchModelVersionsRequest(parent="namespaces/default", filter=filter_)
         )
@@ -229,12 +229,12 @@ def test_a_page_token_is_of_its_own_search(metadata: MetadataServiceStub, fresh:
         api.SearchModelVersionsRequest(parent=PARENT, page_token="W10"),
         api.SearchModelVersionsRequest(parent=PARENT, page_token="!"),
     ):
-        with refused("REASON_BAD_PAGE_TOKEN"):
+        with refused("BAD_PAGE_TOKEN"):
             metadata.SearchModelVersions(other)
     for order_by in ("metrics.", "colour", "number down", "metrics.auc desc desc"):
-        with refused("REASON_MALFORMED"):
+        with refused("MALFORMED"):
             metadata.SearchModelVersions(
                 api.SearchModelVersionsRequest(parent=PARENT, order_by=order_by)
             )
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.SearchModelVersions(api.SearchModelVersionsRequest(parent="namespaces/nowhere"))

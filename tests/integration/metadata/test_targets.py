@@ -39,7 +39,7 @@ def test_an_alias_moves_only_from_the_expected_version(
     name = with_versions(registry)
     alias, one, two = f"{name}/aliases/champion", f"{name}/versions/1", f"{name}/versions/2"
     metadata.SetAlias(api.SetAliasRequest(name=alias, version=one, expected_version=""))
-    with refused("REASON_HOLDER_MISMATCH") as told:
+    with refused("HOLDER_MISMATCH") as told:
         metadata.SetAlias(api.SetAliasRequest(name=alias, version=two, expected_version=""))
     assert (told.code, told.metadata["holder"]) == (grpc.StatusCode.ABORTED, one)
     moved = metadata.SetAlias(api.SetAliasRequest(name=alias, version=two, expected_version=one))
@@ -54,7 +54,7 @@ def test_an_etag_is_compared_with_the_alias_alone(
     registry.version(name)  # the model changes, the alias does not
     two, three = f"{name}/versions/2", f"{name}/versions/3"
     metadata.SetAlias(api.SetAliasRequest(name=first.name, version=two, etag=first.etag))
-    with refused("REASON_ETAG_MISMATCH"):
+    with refused("ETAG_MISMATCH"):
         metadata.SetAlias(api.SetAliasRequest(name=first.name, version=three, etag=first.etag))
 
 
@@ -87,25 +87,25 @@ def test_an_unset_alias_resolves_to_nothing(
     unset = metadata.UnsetAlias(api.UnsetAliasRequest(name=alias.name, etag=alias.etag))
     assert (unset.alias.version, unset.alias.name) == ("", alias.name)
     token = unset.consistency_token
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.Resolve(api.ResolveRequest(name=alias.name, at_least_as_fresh=token))
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.GetAlias(api.GetAliasRequest(name=alias.name))
     again = metadata.UnsetAlias(api.UnsetAliasRequest(name=alias.name))
     assert again.alias.etag == unset.alias.etag
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         metadata.UnsetStage(api.UnsetStageRequest(name=f"{name}/stages/never"))
 
 
 def test_another_models_version_is_refused(registry: Registry) -> None:
     name, other = with_versions(registry), with_versions(registry)
-    with refused("REASON_MALFORMED"):
+    with refused("MALFORMED"):
         registry.stub().SetAlias(
             api.SetAliasRequest(name=f"{name}/aliases/a", version=f"{other}/versions/1")
         )
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         registry.alias(name, "a", 3)
-    with refused("REASON_NOT_FOUND"):
+    with refused("NOT_FOUND"):
         registry.alias(f"{name}x", "a", 1)
 
 
@@ -113,7 +113,7 @@ def test_a_governed_stage_says_how_to_ask_and_moves_by_a_grant(registry: Registr
     name = with_versions(registry)
     stage, version = f"{name}/stages/production", f"{name}/versions/1"
     registry.neighbours.governed.add(stage)
-    with refused("REASON_APPROVAL_REQUIRED") as told:
+    with refused("APPROVAL_REQUIRED") as told:
         registry.stage(name, "production", 1)
     short = name.rpartition("/")[2]
     assert told.code is grpc.StatusCode.PERMISSION_DENIED
@@ -121,16 +121,16 @@ def test_a_governed_stage_says_how_to_ask_and_moves_by_a_grant(registry: Registr
     approval = f"namespaces/default/approvals/{uuid4()}"
     registry.neighbours.grant(stage, version, DIGEST, approval)
     assert registry.stage(name, "production", 1).approval == approval
-    with refused("REASON_APPROVAL_REQUIRED"):
+    with refused("APPROVAL_REQUIRED"):
         registry.stage(name, "production", 2)
 
 
 def test_without_the_approval_service_nothing_moves(registry: Registry) -> None:
     name = with_versions(registry)
     registry.neighbours.away.add("approval")
-    with refused("REASON_UNAVAILABLE"):
+    with refused("UNAVAILABLE"):
         registry.stage(name, "production", 1)
-    with refused("REASON_UNAVAILABLE"):
+    with refused("UNAVAILABLE"):
         registry.alias(name, "champion", 1)
 
 

@@ -1,5 +1,7 @@
 """The rules of policies, told as stories."""
 
+from dataclasses import replace
+
 import pytest
 
 from assay import names
@@ -96,6 +98,13 @@ def test_a_quorum_may_be_1_to_64(quorum: int) -> None:
 def test_a_workload_publishes_no_policy() -> None:
     command = PublishPolicy(NAME, spec(), ActorKind.ACTOR_KIND_WORKLOAD)
     policies.given().when(command).then_rejected(Reason.REASON_HUMAN_REQUIRED)
+
+
+def test_once_a_policy_governs_a_stranger_publishes_none() -> None:
+    stranger = replace(publish(spec(1)), is_trusted=False)
+    policies.given().when(stranger).then(published(spec(1)))
+    known = policies.given(published(spec()))
+    known.when(stranger).then_rejected(Reason.REASON_KEY_NOT_ENROLLED)
 
 
 STAGE = names.StageName("default", "churn", "production")

@@ -84,6 +84,18 @@ def test_a_service_token_says_which_service_calls_and_for_whom() -> None:
     assert (claims.on_behalf_of, claims.acr, claims.amr) == (person, "", ())
 
 
+def test_a_service_cannot_make_itself_a_token_that_every_service_accepts() -> None:
+    token = _service(aud="assay")
+    with pytest.raises(InvalidToken, match="name the one service"):
+        PUBLIC.verify(token, NOW)
+
+
+def test_a_user_token_made_for_one_service_is_refused_there() -> None:
+    token = _user(aud="metadata")
+    with pytest.raises(InvalidToken, match="Sign only user tokens"):
+        INTERNAL.verify(token, NOW)
+
+
 def test_a_workload_is_no_human() -> None:
     token = tokens.mint_user(ISSUER, "local", BEN, NOW, kind="workload")
     assert PUBLIC.verify(token, NOW).kind == "workload"

@@ -1,0 +1,117 @@
+"""A call to another service: as this one, for its caller, on its trace, and soon answered."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import grpc
+import pytest
+
+from assay.metadata.v1 import metadata_service_pb2 as api
+from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceStub
+from assay.type.v1.actor_pb2 import Actor, ActorKind
+from assay_events.errors import Unavailable
+from assay_serve import call
+from assay_serve.call import Call, Context
+from assay_serve.peers import DEADLINE_SECONDS, PeerChannels
+from tests.integration.assay_serve.refused import refusal
+from tests.integration.assay_serve.toy import PRINCIPAL, Running, create
+
+ASK = api.GetModelRequest(name="namespaces/default/models/churn")
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+async def seen(toy: Running) -> list[Call]:
+    """The calls that come through to the peer."""
+    calls = list[Call]()
+
+    async def keep(_: api.CreateModelRequest, context: Context) -> api.CreateModelResponse:
+        calls.append(call.call_of(context))
+        return api.CreateModelResponse()
+
+    toy.toy.behaviour = keep
+    return calls
+
+
+def peers_of(toy: Running) -> PeerChannels:
+    """Return the channels of the approval service, to the toy as its peer."""
+    return PeerChannels("approval", toy.trust.folder / "approval.pem", {"metadata": toy.target})
+
+
+async def test_a_service_calls_as_itself(toy: Running, seen: list[Call]) -> None:
+    peers = peers_of(toy)
+    await MetadataServiceStub(peers.channel("metadata")).GetModel(ASK)
+    assert seen[0].actor.principal == "services/approval"
+    assert seen[0].actor.on_behalf_of == ""
+    left = seen[0].deadline - time.monotonic()
+    assert 0 < left <= DEADLINE_SECONDS
+    await peers.close()
+
+
+async def test_a_service_says_for_whom_it_calls_and_goes_on_with_the_trace(
+    toy: Running, seen: list[Call]
+) -> None:
+    peers = peers_of(toy)
+    person = Actor(principal=f"principals/{PRINCIPAL}", kind=ActorKind.ACTOR_KIND_HUMAN)
+    held = call.current.set(Call("/a/B", person, time.monotonic() + 0.7, TRACE))
+    try:
+        await MetadataServiceStub(peers.channel("metadata")).GetModel(ASK)
+    finally:
+        call.current.reset(held)
+    assert seen[0].actor.principal == "services/approval"
+    assert seen[0].actor.on_behalf_of == person.principal
+    assert seen[0].traceparent == TRACE
+    assert seen[0].deadline - time.monotonic() <= 0.7
+    await peers.close()
+
+
+async def test_whom_a_chain_of_services_acts_for_is_not_lost(
+    toy: Running, seen: list[Call]
+) -> None:
+    peers = peers_of(toy)
+    between = Actor(
+        principal="services/lineage",
+        kind=ActorKind.ACTOR_KIND_SERVICE,
+        on_behalf_of=f"principals/{PRINCIPAL}",
+    )
+    held = call.current.set(Call("/a/B", between, time.monotonic() + 5))
+    try:
+        await MetadataServiceStub(peers.channel("metadata")).GetModel(ASK)
+    finally:
+        call.current.reset(held)
+    assert seen[0].actor.on_behalf_of == between.on_behalf_of
+    await peers.close()
+
+
+async def test_the_peer_is_not_waited_for_longer_than_two_seconds(toy: Running) -> None:
+    async def sleep(_: api.CreateModelRequest, __: Context) -> api.CreateModelResponse:
+        await asyncio.sleep(30)
+        return api.CreateModelResponse()
+
+    toy.toy.behaviour = sleep
+    peers = peers_of(toy)
+    started = time.monotonic()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await MetadataServiceStub(peers.channel("metadata")).GetModel(ASK)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert time.monotonic() - started < DEADLINE_SECONDS + 1
+    await peers.close()
+
+
+async def test_a_peer_that_is_away_makes_the_service_unavailable(toy: Running) -> None:
+    peers = PeerChannels("metadata", toy.trust.folder / "metadata.pem", {"away": "127.0.0.1:1"})
+
+    async def ask(request: api.CreateModelRequest, _: Context) -> api.CreateModelResponse:
+        return await MetadataServiceStub(peers.channel("away")).CreateModel(request)
+
+    toy.toy.behaviour = ask
+    refused = await refusal(toy.stub.CreateModel(create(), metadata=toy.as_user, timeout=5))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
+    await peers.close()
+
+
+def test_a_peer_without_an_address_is_named(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_bytes(b"not read until a token is minted")
+    with pytest.raises(Unavailable, match="audit"):
+        PeerChannels("metadata", tmp_path / "key.pem", {}).channel("audit")
