@@ -103,7 +103,7 @@ async def test_a_revocation_takes_the_version_out_and_keeps_it_out(registry: Reg
     eventually(lambda: case.has("StageUnset"))
     assert case.holder() == ""
     # An approval service that answered before it knew of the revocation changes nothing.
-    with refused("REASON_APPROVAL_REVOKED"):
+    with refused("APPROVAL_REVOKED"):
         registry.stage(case.model, "production", 1)
 
 
