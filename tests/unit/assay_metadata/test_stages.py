@@ -109,7 +109,7 @@ def test_a_granted_move_that_the_graph_forbids_is_recorded() -> None:
     move = MoveByGrant(CHURN, PRODUCTION, 1, GRANT, DIGEST, namespace_graph=from_staging)
     (event,) = model.when(move).events
     assert isinstance(event, GrantedMoveRefused)
-    assert event.refusal_reason == "MOVE_NOT_ALLOWED"
+    assert event.refusal_reason == "REASON_MOVE_NOT_ALLOWED"
 
 
 def test_a_graph_is_set_once_and_names_the_one_before() -> None:
@@ -221,7 +221,7 @@ def test_a_granted_version_pushes_nobody_out_where_several_may_hold() -> None:
     )
     (refused,) = shared.when(replace(move, number=3)).events
     assert isinstance(refused, GrantedMoveRefused)
-    assert refused.refusal_reason == "TOO_MANY_HOLDERS"
+    assert refused.refusal_reason == "REASON_TOO_MANY_HOLDERS"
 
 
 def test_a_promotion_archives_who_leaves() -> None:
