@@ -18,6 +18,8 @@ _KEY_ID = re.compile(r"[0-9a-f]{16,64}\Z")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}\Z")
 _LABEL_FORBIDDEN = frozenset("@/:")
 _MAX_LABEL_CHARACTERS = 63
+# Letters and marks that nobody sees: fillers, a joiner, a Braille pattern without dots.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 class MalformedName(ValueError):
@@ -374,8 +376,12 @@ def _matching(text: str, pattern: re.Pattern[str], form: str) -> str:
 
 def _clean(text: str, what: str) -> str:
     """Return `text` if each of its characters can be shown and stored."""
-    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
+    categories = {unicodedata.category(character) for character in text}
+    if categories & {"Cc", "Cs", "Zl", "Zp"}:
         raise MalformedName(f"The {what} must not contain control characters.")
+    # Cf joins, hides and turns around what is written: two names would look the same.
+    if "Cf" in categories or _INVISIBLE & set(text):
+        raise MalformedName(f"The {what} must not contain invisible characters.")
     return text
 
 

@@ -145,7 +145,7 @@ class Commands:
         if first_revision:
             return await self._recorded_outcome(decider, entry, first_revision, intent)
         try:
-            _check_etag(entry.folded, resource, intent)
+            check_etag(entry.folded, resource, intent)
             events = decider.decide(command, entry.folded.state)
         except Refusal:
             if await self._aggregates.is_stale(entry):
@@ -235,7 +235,8 @@ def _check_same_request(recorded: Recorded, intent: Intent) -> None:
         )
 
 
-def _check_etag(folded: Folded[State], resource: str, intent: Intent) -> None:
+def check_etag(folded: Folded[State], resource: str, intent: Intent) -> None:
+    """Refuse an etag that is not the current one of `resource`."""
     current = folded.etag(resource)
     if intent.etag and intent.etag != current:
         raise Aborted(

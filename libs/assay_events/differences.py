@@ -7,6 +7,9 @@ import asyncpg
 from assay_events.projection import OPEN
 from assay_events.tables import Table, load_tables
 
+# The columns that tell at which revision a row came to be; a table has one of them.
+_BORN = ("from_revision", "revision", "registered")
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -55,7 +58,7 @@ def _except_sql(table: Table, one: str, other: str) -> str:
 
 def _rows_sql(table: Table, schema: str) -> str:
     """Return a query for the rows of a table as of revision $1."""
-    born = "from_revision" if table.is_temporal else "revision"
+    born = next(column for column in _BORN if column in table.columns)
     columns = ", ".join(_column_sql(column) for column in table.columns)
     return f"SELECT {columns} FROM {schema}.{table.name} WHERE {born} <= $1"  # noqa: S608 - our own schema
 

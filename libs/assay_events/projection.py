@@ -29,14 +29,28 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
+class Carry:
+    """Values that another row knows: of the row of `table` that holds and has `key`.
+
+    `columns` says for each column here its column there.
+    """
+
+    table: str
+    key: Row
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """A row that holds from this revision on.
 
-    The row of the same key that held before ends here.
+    The row of the same key that held before ends here. `carry` fills in what the event does not
+    say; that row must be there.
     """
 
     table: str
     row: Row
+    carry: Carry | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import asyncpg
 
 from assay_events.errors import StreamCorrupt
-from assay_events.projection import OPEN, Add, Change, Drop, Put, Row, Write
+from assay_events.projection import OPEN, Add, Carry, Change, Drop, Put, Row, Write
 from assay_events.tables import Table
 
 _FEW_ROWS = 20
@@ -40,14 +40,18 @@ class TableRows:
 
     def change(self, key_row: Row, changes: Row, revision: int) -> None:
         """Go on with other values."""
-        before = self.open.get(self.table.key_of(key_row))
-        if before is None:
+        self.put({**self.there(key_row, revision), **changes}, revision)
+
+    def there(self, key_row: Row, revision: int) -> Row:
+        """Return the values of a row that must hold."""
+        found = self.open.get(self.table.key_of(key_row))
+        if found is None:
             raise StreamCorrupt(
-                f"The event at revision {revision} changes a row of {self.table.name} "
+                f"The event at revision {revision} needs a row of {self.table.name} "
                 f"that is not there: {key_row}.",
                 revision,
             )
-        self.put({**before.values, **changes}, revision)
+        return found.values
 
     def drop(self, key: Key, revision: int) -> None:
         """End the row of `key`, if there is one."""
@@ -89,8 +93,12 @@ class RowFold:
         match write:
             case Add():
                 rows.finished.append(rows.table.values(write.row))
-            case Put():
+            case Put(carry=None):
                 rows.put(write.row, revision)
+            case Put(carry=Carry() as carry):
+                there = self._rows[carry.table].there(carry.key, revision)
+                carried = {here: there[column] for here, column in carry.columns.items()}
+                rows.put({**write.row, **carried}, revision)
             case Change():
                 rows.change(write.key, write.changes, revision)
             case Drop():
@@ -105,6 +113,9 @@ class RowFold:
                 continue
             key = rows.table.key_of(write.row if isinstance(write, Put) else write.key)
             wanted.setdefault(write.table, set()).add(key)
+            if isinstance(write, Put) and write.carry:
+                carrier = self._rows[write.carry.table].table
+                wanted.setdefault(carrier.name, set()).add(carrier.key_of(write.carry.key))
         for name, keys in wanted.items():
             await _fetch_open(db, self._rows[name], list(keys))
 

@@ -4,8 +4,10 @@ filter      = [ sequence { "AND" sequence } ]
 sequence    = factor { factor }                 side by side means AND
 factor      = term { "OR" term }                # AIP-160: OR binds tighter than AND
 term        = [ "NOT" | "-" ] ( "(" filter ")" | restriction )
-restriction = field [ "." key ] comparator value
+restriction = field [ "." key ] ( comparator value | [ "NOT" ] ( list | pattern ) )
 comparator  = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"
+list        = "IN" "(" value { "," value } ")"
+pattern     = "LIKE" value                      as in SQL: % any text, _ any character
 """
 
 import re
@@ -16,17 +18,22 @@ from assay_serve.refusals import bad_filter
 
 MAX_TERMS = 100
 MAX_DEPTH = 20
+MAX_VALUES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """One comparison; `key` is empty but for fields that are maps."""
+    """One comparison; `key` is empty but for fields that have parts.
+
+    The comparator IN compares with `values`, every other one with `value`.
+    """
 
     field: str
     key: str
     comparator: str
     value: str
     is_quoted: bool
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY = re.compile(r"[A-Za-z0-9_@/.-]+")
 _COMPARATOR = re.compile(r"!=|<=|>=|[=<>:]")
 _BARE = re.compile(r"""[^\s()"'=<>!]+""")
+_LISTED = re.compile(r"""[^\s()"'=<>!,]+""")
 _QUOTED = re.compile(r"""("|')((?:(?!\1)[^\\]|\\.)*)\1""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _WORDS = frozenset({"AND", "OR", "NOT"})
@@ -118,7 +126,7 @@ class _Parser:
             self.refuse("Close the parenthesis of the filter")
         return inner
 
-    def _restriction(self) -> Restriction:
+    def _restriction(self) -> Expression:
         self._terms += 1
         if self._terms > MAX_TERMS:
             self.refuse(f"Write at most {MAX_TERMS} comparisons in a filter")
@@ -126,16 +134,40 @@ class _Parser:
         key = self._key() if self._take_sign(".") else ""
         self._take(_SPACE)
         comparator = self._take(_COMPARATOR)
-        if not comparator:
-            self.refuse("Write one of = != < <= > >= : after the field")
+        if comparator:
+            value, is_quoted = self._value(_BARE)
+            return Restriction(field, key, comparator, value, is_quoted)
+        if self._take_word("NOT"):
+            return Not(self._membership(field, key))
+        return self._membership(field, key)
+
+    def _membership(self, field: str, key: str) -> Restriction:
+        if self._take_word("LIKE"):
+            value, is_quoted = self._value(_BARE)
+            return Restriction(field, key, "LIKE", value, is_quoted)
+        if not self._take_word("IN"):
+            self.refuse("Write one of = != < <= > >= : IN LIKE after the field")
+        if not self._take_sign("("):
+            self.refuse("Write the values after IN in parentheses")
+        values = [self._value(_LISTED)[0]]
+        while self._take_sign(","):
+            values.append(self._value(_LISTED)[0])
+            if len(values) > MAX_VALUES:
+                self.refuse(f"Write at most {MAX_VALUES} values after IN")
+        if not self._take_sign(")"):
+            self.refuse("Put commas between the values after IN, and close the parenthesis")
+        return Restriction(field, key, "IN", "", is_quoted=True, values=tuple(values))
+
+    def _value(self, bare: re.Pattern[str]) -> tuple[str, bool]:
+        """Return a value, and whether it was quoted."""
         self._take(_SPACE)
         quoted = self._quoted()
         if quoted is not None:
-            return Restriction(field, key, comparator, quoted, is_quoted=True)
-        value = self._take(_BARE)
+            return quoted, True
+        value = self._take(bare)
         if not value:
-            self.refuse("Write a value after the comparator, quoted where it has spaces")
-        return Restriction(field, key, comparator, value, is_quoted=False)
+            self.refuse("Write a value there, quoted where it has spaces")
+        return value, False
 
     def _field(self) -> str:
         self._take(_SPACE)
@@ -181,5 +213,5 @@ class _Parser:
     def _take_word(self, word: str) -> bool:
         self._take(_SPACE)
         after = self._text[self._at + len(word) : self._at + len(word) + 1]
-        ends = not after or not (after.isalnum() or after in "_.=!<>:")
+        ends = not after or not (after.isalnum() or after in "_.=!<>:,")
         return ends and self._take_sign(word)

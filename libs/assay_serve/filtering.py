@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import NoReturn, TypeAlias, assert_never
@@ -10,7 +10,8 @@ from typing import NoReturn, TypeAlias, assert_never
 from assay_serve.filter_parser import And, Expression, Not, Or, Restriction, parse
 from assay_serve.refusals import bad_filter
 
-Argument: TypeAlias = str | int | float | bool | datetime
+Scalar: TypeAlias = str | int | float | bool | datetime
+Argument: TypeAlias = Scalar | list[Scalar]
 MAX_INTEGER = 2**63
 
 
@@ -53,7 +54,14 @@ class Entries:
     value: Column | None = None
 
 
-Fields: TypeAlias = Mapping[str, Column | Entries]
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A field with parts that are known: `card.purpose` is the column of `purpose`."""
+
+    columns: Mapping[str, Column]
+
+
+Fields: TypeAlias = Mapping[str, Column | Entries | Parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,8 @@ class _Writer:
             raise bad_filter(f"Filter by one of {names}; {asked.field} is none of them.")
         if isinstance(known, Entries):
             return self._entries(known, asked)
+        if isinstance(known, Parts):
+            return self._compare(_part(known, asked), asked)
         if asked.key:
             raise bad_filter(f"Write {asked.field} without a key: it holds one value.")
         return self._compare(known, asked)
@@ -118,11 +128,17 @@ class _Writer:
             if asked.comparator == ":" and asked.value == "*" and not asked.is_quoted:
                 return f"EXISTS ({known.rows} AND {test})"
             return f"EXISTS ({known.rows} AND {test} AND {self._compare(known.value, asked)})"
+        if known.value is None and asked.comparator in {"IN", "LIKE"}:
+            return f"EXISTS ({known.rows} AND {self._compare(Column(known.key), asked)})"
         if asked.comparator != ":" and (asked.comparator != "=" or known.value is not None):
             raise bad_filter(f'Ask for a name in {asked.field} as in {asked.field}:"name".')
         return f"EXISTS ({known.rows} AND {known.key} = {self._bind(asked.value, 'text')})"
 
     def _compare(self, column: Column, asked: Restriction) -> str:
+        if asked.comparator == "IN":
+            return self._in(column, asked)
+        if asked.comparator == "LIKE":
+            return self._like(column, asked)
         argument = _argument(column, asked)
         if asked.comparator == ":":
             return self._has(column, asked, argument)
@@ -133,7 +149,16 @@ class _Writer:
         bound = self._bind(argument, _sql_type(column, argument))
         return f"{column.sql}{collation} {comparator} {bound}"
 
-    def _has(self, column: Column, asked: Restriction, argument: Argument) -> str:
+    def _in(self, column: Column, asked: Restriction) -> str:
+        values = [_argument(column, replace(asked, value=value)) for value in asked.values]
+        return f"{column.sql} = ANY ({self._bind(values, f'{_sql_type(column, values[0])}[]')})"
+
+    def _like(self, column: Column, asked: Restriction) -> str:
+        if not _is_text(column.kind):
+            raise bad_filter(f"Compare {asked.field} with = or another comparator than LIKE.")
+        return f"{column.sql} LIKE {self._bind(_pattern(asked), 'text')}"
+
+    def _has(self, column: Column, asked: Restriction, argument: Scalar) -> str:
         if column.kind is Kind.TEXT:
             return f"position({self._bind(argument, 'text')} in {column.sql}) > 0"
         if column.kind is Kind.RESOURCE:
@@ -150,17 +175,33 @@ class _Writer:
         return f"${self._first + len(self.arguments) - 1}::{sql_type}"
 
 
+def _part(known: Parts, asked: Restriction) -> Column:
+    column = known.columns.get(asked.key)
+    if column is None:
+        names = ", ".join(f"{asked.field}.{part}" for part in known.columns)
+        raise bad_filter(f"Filter {asked.field} by one of {names}.")
+    return column
+
+
+def _pattern(asked: Restriction) -> str:
+    """Return the pattern of a LIKE; Postgres refuses one that ends in the sign that quotes."""
+    without_pairs = asked.value.replace("\\\\", "")
+    if without_pairs.endswith("\\"):
+        raise bad_filter(f"End the pattern for {asked.field} in something else than a backslash.")
+    return asked.value
+
+
 def _is_text(kind: Kind) -> bool:
     return kind in {Kind.TEXT, Kind.RESOURCE}
 
 
-def _sql_type(column: Column, argument: Argument) -> str:
+def _sql_type(column: Column, argument: Scalar) -> str:
     if column.kind is Kind.CHOICE:
         return "text" if isinstance(argument, str) else "bigint"
     return "text" if column.kind is Kind.RESOURCE else column.kind.value
 
 
-def _argument(column: Column, asked: Restriction) -> Argument:
+def _argument(column: Column, asked: Restriction) -> Scalar:
     match column.kind:
         case Kind.TEXT | Kind.RESOURCE:
             return asked.value
@@ -177,13 +218,13 @@ def _argument(column: Column, asked: Restriction) -> Argument:
     assert_never(column.kind)
 
 
-def _choice(column: Column, asked: Restriction) -> Argument:
+def _choice(column: Column, asked: Restriction) -> Scalar:
     if asked.value not in column.choices:
         _refuse(asked, f"one of {', '.join(column.choices)}")
     return column.choices[asked.value]
 
 
-def _integer(asked: Restriction) -> Argument:
+def _integer(asked: Restriction) -> Scalar:
     try:
         value = int(asked.value) if len(asked.value) <= len(str(MAX_INTEGER)) else MAX_INTEGER
     except ValueError:
@@ -193,7 +234,7 @@ def _integer(asked: Restriction) -> Argument:
     return value
 
 
-def _number(asked: Restriction) -> Argument:
+def _number(asked: Restriction) -> Scalar:
     try:
         value = float(asked.value)
     except ValueError:
@@ -203,13 +244,13 @@ def _number(asked: Restriction) -> Argument:
     return value
 
 
-def _boolean(asked: Restriction) -> Argument:
+def _boolean(asked: Restriction) -> Scalar:
     if asked.value not in {"true", "false"}:
         _refuse(asked, "true or false")
     return asked.value == "true"
 
 
-def _time(asked: Restriction) -> Argument:
+def _time(asked: Restriction) -> Scalar:
     try:
         value = datetime.fromisoformat(asked.value)
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)

@@ -16,14 +16,16 @@ from typing import Protocol, TypeAlias
 import asyncpg
 from google.protobuf.message import Message
 
-from assay_serve.filtering import Fields, Kind, where
+from assay_serve.filter_parser import Expression, parse
+from assay_serve.filtering import Fields, Kind, to_sql
 from assay_serve.refusals import bad_order, bad_page_token
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 1000
 MAX_BYTES = 1024 * 1024
-_ORDER_BY = re.compile(r"\s*([a-z_]+)(?:\s+(asc|desc))?\s*\Z")
+_ORDER_BY = re.compile(r"\s*([a-z_]+(?:\.(?:'[^']+'|[^\s']+))?)(?:\s+(asc|desc))?\s*\Z")
 _NOT_OF_THE_QUERY = ("page_size", "page_token", "at_least_as_fresh")
+_REVISION = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _DIGEST_CHARACTERS = 22  # 128 bits in base64url
 
 Value: TypeAlias = str | int | float | bool | datetime
@@ -71,6 +73,20 @@ class Rows:
     next_page_token: str
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a search differs from a plain list.
+
+    All its pages are of `revision`, that of the first: its tokens hold it. `condition` stands in
+    for the request's filter. `whole` makes whole rows of those that were found: a statement with
+    `{page}` as the table `p`.
+    """
+
+    revision: int
+    condition: Expression
+    whole: str
+
+
 async def fetch(
     db: Database,
     select: str,
@@ -78,6 +94,7 @@ async def fetch(
     request: Message,
     orders: Orders,
     fields: Fields | None = None,
+    search: Search | None = None,
 ) -> Rows:
     """Return the page of `select` that the list request `request` asks for.
 
@@ -86,8 +103,9 @@ async def fetch(
     """
     keys, descending = _order(_text(request, "order_by"), orders)
     size = _page_size(getattr(request, "page_size", 0))
-    digest = query_digest(request)
-    found = where(_text(request, "filter"), fields or {}, len(arguments) + 1)
+    digest = query_digest(request) + (f"@{search.revision}" if search else "")
+    condition = search.condition if search else parse(_text(request, "filter"))
+    found = to_sql(condition, fields or {}, len(arguments) + 1)
     bound: list[object] = [*arguments, *found.arguments]
     query = f"{select} AND {found.sql}"
     page_token = _text(request, "page_token")
@@ -97,12 +115,27 @@ async def fetch(
         bound += after
     direction = "DESC" if descending else "ASC"
     order = ", ".join(f"{_ordered(key)} {direction}" for key in keys)
-    rows = await db.fetch(f"{query} ORDER BY {order} LIMIT {size + 1}", *bound)
+    query += f" ORDER BY {order} LIMIT {size + 1}"
+    if search:
+        order = ", ".join(f"p.{key.column} {direction}" for key in keys)
+        query = f"{search.whole.format(page=query)} ORDER BY {order}"
+    rows = await db.fetch(query, *bound)
     size = min(size, _fitting(rows))
     if len(rows) <= size:
         return Rows(rows, "")
     last = [rows[size - 1][key.column] for key in keys]
     return Rows(rows[:size], _write_token(digest, last))
+
+
+def pinned_revision(page_token: str) -> int:
+    """Return the revision that the pages of a search are of, 0 before the first of them."""
+    if not page_token:
+        return 0
+    digest = _decoded(page_token)[0]
+    _, _, revision = digest.partition("@") if isinstance(digest, str) else ("", "", "")
+    if not _REVISION.fullmatch(revision):
+        raise bad_page_token()
+    return int(revision)
 
 
 def query_digest(request: Message) -> str:
@@ -178,14 +211,22 @@ def _write_token(digest: str, values: Sequence[Value]) -> str:
 
 def _read_token(token: str, digest: str, keys: Sequence[Key]) -> list[Value]:
     """Return the values after which the page begins; refuse a token of another query."""
+    body = _decoded(token)
+    if len(body) != len(keys) + 1 or body[0] != digest:
+        raise bad_page_token()
+    return [_from_json(value, key.kind) for value, key in zip(body[1:], keys, strict=True)]
+
+
+def _decoded(token: str) -> list[object]:
+    """Return what a token holds; it is never empty."""
     try:
         text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         body: object = json.loads(text)
     except (ValueError, binascii.Error, RecursionError) as error:
         raise bad_page_token() from error
-    if not isinstance(body, list) or len(body) != len(keys) + 1 or body[0] != digest:
+    if not isinstance(body, list) or not body:
         raise bad_page_token()
-    return [_from_json(value, key.kind) for value, key in zip(body[1:], keys, strict=True)]
+    return body
 
 
 def _to_json(value: Value) -> str | int | float | bool:

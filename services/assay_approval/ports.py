@@ -61,6 +61,8 @@ def evidence(version: ModelVersion, most_bytes: int) -> bytes:
         "size_bytes": str(version.size_bytes),
         "file_count": str(version.file_count),
     }
+    if version.external_uri:  # nobody here has the files: the digest is the registrant's word
+        facts["external_uri"] = version.external_uri
     metrics = _metrics(version)
     spelled = b",".join(canonical.encode(metric) for metric in metrics)
     if len(spelled) < most_bytes:  # else it is too long for the canonical form, too

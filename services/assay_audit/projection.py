@@ -24,9 +24,11 @@ from assay.metadata.v1.events_pb2 import (
     AliasSet,
     AliasUnset,
     ModelVersionRegistered,
+    StageHoldersSet,
     StageSet,
     StageUnset,
 )
+from assay.metadata.v1.resources_pb2 import StageHolder
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_events.envelope import Recorded, context_of
 from assay_events.projection import Add, Projection, Put, Write
@@ -36,10 +38,12 @@ from assay_trust.record import SIGNATURE_TYPE, Meaning, Named, SigningRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_CHARACTERS = 600  # of 4 bytes each: what an index entry of Postgres holds
+_MOST_HOLDERS = 16  # as the stage graph allows at most
 _TELLING = frozenset(
     {
         StageSet,
         StageUnset,
+        StageHoldersSet,
         AliasSet,
         AliasUnset,
         ModelVersionRegistered,
@@ -87,9 +91,11 @@ def _answers(recorded: Recorded) -> Iterable[Write]:
         return
     match recorded.event:
         case StageSet() | AliasSet() as event:
-            yield _holding(recorded, event.version, event.approval)
+            yield _holding(recorded, [StageHolder(version=event.version, approval=event.approval)])
         case StageUnset() | AliasUnset():
-            yield _holding(recorded, "", "")
+            yield _holding(recorded, [])
+        case StageHoldersSet() as event:
+            yield _holding(recorded, event.holders)
         case ModelVersionRegistered() as event:
             yield _registration(recorded, event)
         case ApprovalRequested() as event:
@@ -106,11 +112,13 @@ def _answers(recorded: Recorded) -> Iterable[Write]:
             yield _signing_key(event, is_revoked=True)
 
 
-def _holding(recorded: Recorded, version: str, approval: str) -> Write:
+def _holding(recorded: Recorded, holders: Iterable[StageHolder]) -> Write:
+    """Return who holds from now on, in the order in which they entered."""
+    holders = list(holders)[:_MOST_HOLDERS]
     row: dict[str, object] = {
         "name": _text(recorded.name),
-        "version": _text(version),
-        "approval": _text(approval),
+        "versions": [_text(holder.version) for holder in holders],
+        "approvals": [_text(holder.approval) for holder in holders],
         "actor": _text(recorded.actor.principal),
         "revision": recorded.revision,
         "enter_time": _time(recorded.envelope),

@@ -38,9 +38,21 @@ SELECT revision, stream_time, nats_subject, type, is_valid, defect, body FROM lo
 WHERE revision = $1
 """
 
-HOLDER = """
-SELECT version, approval, actor, revision, enter_time FROM holding
-WHERE name = $1 AND from_revision <= $2 AND to_revision > $2
+# Who moved a holder in, and when, tells the first event since which it has held by its approval
+# without a break.
+HOLDERS = """
+SELECT h.version, h.approval, e.actor, e.revision, e.enter_time
+FROM holding n CROSS JOIN LATERAL unnest(n.versions, n.approvals)
+    WITH ORDINALITY AS h (version, approval, place)
+CROSS JOIN LATERAL (
+    SELECT x.actor, x.revision, x.enter_time FROM holding x
+    WHERE x.name = n.name AND x.from_revision <= n.from_revision AND x.from_revision > coalesce((
+        SELECT max(y.from_revision) FROM holding y
+        WHERE y.name = n.name AND y.from_revision <= n.from_revision
+        AND NOT EXISTS (SELECT FROM unnest(y.versions, y.approvals) AS z (version, approval)
+            WHERE z.version = h.version AND z.approval = h.approval)), 0)
+    ORDER BY x.from_revision LIMIT 1) e
+WHERE n.name = $1 AND n.from_revision <= $2 AND n.to_revision > $2 ORDER BY h.place
 """
 # What lies below a resource sorts between its name with "/" and its name with "0".
 IS_KNOWN = """
@@ -127,9 +139,9 @@ async def find_entry(db: Connection, revision: int) -> LogRow | None:
     return LogRow(**found) if found else None
 
 
-async def find_holder(db: Connection, target: str, revision: int) -> asyncpg.Record | None:
-    """Return what an alias or stage held at a revision; None where it was never set."""
-    return await db.fetchrow(HOLDER, target, revision)
+async def find_holders(db: Connection, target: str, revision: int) -> list[asyncpg.Record]:
+    """Return which versions held an alias or stage at a revision, in the order of entering."""
+    return await db.fetch(HOLDERS, target, revision)
 
 
 async def is_known(db: Connection, resource: str) -> bool:

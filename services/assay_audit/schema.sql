@@ -17,11 +17,11 @@ CREATE TABLE log (
     body bytea NOT NULL
 );
 
--- Which version an alias or stage held, from when to when; an empty `version` means none.
+-- Which versions held an alias or stage, from when to when, in the order in which they entered.
 CREATE TABLE holding (
     name text NOT NULL,
-    version text NOT NULL,
-    approval text NOT NULL,
+    versions text[] NOT NULL,
+    approvals text[] NOT NULL,
     actor text NOT NULL,
     revision bigint NOT NULL,
     enter_time timestamptz,

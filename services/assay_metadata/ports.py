@@ -36,6 +36,16 @@ async def committed_manifest(peers: PeerChannels, name: ArtifactName) -> Manifes
     return answer.manifest
 
 
+async def manifest_with_files(peers: PeerChannels, name: ArtifactName) -> Manifest:
+    """Return a committed manifest with its files."""
+    request = GetManifestRequest(name=str(name))
+    try:
+        answer = await ArtifactServiceStub(peers.channel("artifact")).GetManifest(request)
+    except grpc.aio.AioRpcError as error:
+        raise _away("artifact", error) from error
+    return answer.manifest
+
+
 async def check_grant(
     peers: PeerChannels,
     target: AliasName | StageName,

@@ -1,12 +1,13 @@
 """What metadata does when an approval is granted or revoked: a version moves in, or out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from assay.approval.v1.approval_service_pb2 import CheckGrantResponse
 from assay.approval.v1.events_pb2 import ApprovalGranted, ApprovalRevoked
 from assay.error.v1.error_reason_pb2 import Reason
+from assay.metadata.v1.resources_pb2 import StageGraph
 from assay.names import AliasName, MalformedName, StageName, VersionName, target
 from assay_events.commands import Commands
 from assay_events.decider import Aborted
@@ -16,6 +17,7 @@ from assay_events.reactions import Reaction
 from assay_metadata import ports
 from assay_metadata.domain.commands import Command, EndGrant, MoveByGrant
 from assay_metadata.domain.model import MODEL
+from assay_metadata.domain.namespace import NAMESPACE
 from assay_serve.call import reaction_intent
 from assay_serve.peers import PeerChannels
 
@@ -54,7 +56,9 @@ class Grants:
         grant = await ports.check_grant(
             self.peers, name, version, event.manifest_digest, event.name
         )
-        await self._handle(name, _move(event, name, version, grant), recorded, MOVE_BY_GRANT)
+        graph = await self._namespace_graph(name)
+        command = replace(_move(event, name, version, grant), namespace_graph=graph)
+        await self._handle(name, command, recorded, MOVE_BY_GRANT)
 
     async def end(self, recorded: Recorded) -> None:
         """Note the end of a grant, and take the version out where it holds by it."""
@@ -67,6 +71,12 @@ class Grants:
         name, version = found
         command = EndGrant(str(name.parent), str(name), version.number, event.name)
         await self._handle(name, command, recorded, END_GRANT)
+
+    async def _namespace_graph(self, name: AliasName | StageName) -> StageGraph:
+        """Return the stage graph of a target's namespace, fresh; an alias has none to follow."""
+        if isinstance(name, AliasName):
+            return StageGraph()
+        return (await self.commands.fold(NAMESPACE, str(name.parent.parent))).state.graph
 
     async def _is_done(
         self, name: AliasName | StageName, recorded: Recorded, reaction: str

@@ -70,8 +70,9 @@ class Approvals(Parts):
 
     async def _with_facts(self, command: Request) -> Request:
         """Return the command with what metadata says, read after all that was written before."""
-        target = command.target
         version = await self._versions.get(command.version, await self._freshest())
+        command = _lasting(command, names.VersionName.parse(version.name))
+        target = command.target
         facts = Facts(
             manifest_digest=version.manifest_digest,
             registrant=version.creator,
@@ -80,6 +81,14 @@ class Approvals(Parts):
         )
         folded = await self._commands.fold(POLICIES, str(target.parent.parent))
         return replace(command, facts=facts, policies=governing(folded.state, target))
+
+
+def _lasting(command: Request, version: names.VersionName) -> Request:
+    """Return the command by the lasting name of a model that was asked for by another of its."""
+    if version == command.version or command.target.parent != command.version.parent:
+        return command
+    target = replace(command.target, namespace=version.namespace, model=version.model)
+    return replace(command, version=version, target=target)
 
 
 def _version(

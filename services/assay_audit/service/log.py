@@ -59,20 +59,22 @@ class AuditService(AuditServiceServicer):
         """Return what a stage or alias held at a moment, and who let it in."""
         name = _target(request.name)
         async with self._reads.at(request.at_least_as_fresh, request.as_of, context) as snapshot:
-            response = await _who_approved(snapshot, name)
+            response = await _who_approved(snapshot, name, request.version)
         response.consistency_token = snapshot.token
         response.as_of_revision = snapshot.revision
         return response
 
 
-async def _who_approved(snapshot: Snapshot, name: str) -> WhoApprovedResponse:
+async def _who_approved(snapshot: Snapshot, name: str, version: str) -> WhoApprovedResponse:
     db, revision = snapshot.db, snapshot.revision
-    holder = await queries.find_holder(db, name, revision)
-    if holder is None or not holder["version"]:
+    holders = await queries.find_holders(db, name, revision)
+    asked = [holder for holder in holders if version in {"", holder["version"]}]
+    if not asked:
         model = name.rsplit("/", 2)[0]
         if not await queries.is_known(db, model):
             raise NotFound(model)
         return WhoApprovedResponse()
+    holder = asked[0]
     registration = await queries.find_registration(db, holder["version"], revision)
     digest = registration["manifest_digest"] if registration else ""
     approval = Approval()
@@ -96,6 +98,7 @@ async def _who_approved(snapshot: Snapshot, name: str) -> WhoApprovedResponse:
         policies=approval.policies,
         signers=[_signer(row) for row in approval.signers],
         is_revoked=approval.is_revoked,
+        other_versions=[other["version"] for other in holders if other is not holder],
     )
     if holder["enter_time"] is not None:
         response.enter_time.FromDatetime(holder["enter_time"])

@@ -1,16 +1,15 @@
-"""The rules of a model: versions are sealed and numbered 1, 2, 3…; one at most holds a target.
+"""The rules of a model: versions are sealed and numbered 1, 2, 3…; they hold aliases and stages.
 
 The model is the aggregate: versions, aliases and stages lie on its one subject. Commands are in
-`commands.py`, the state in `state.py`, who may hold an alias or stage in `targets.py`.
+`commands.py`, the state in `state.py`, the rules of versions in `versions.py`, who may hold an
+alias or stage in `targets.py` and `graph.py`.
 """
 
-import math
 from collections.abc import Sequence
 from typing import assert_never
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.events_pb2 import (
     AliasSet,
     AliasUnset,
@@ -18,34 +17,44 @@ from assay.metadata.v1.events_pb2 import (
     GrantEnded,
     ModelArchived,
     ModelCreated,
-    ModelFields,
+    ModelNameClaimed,
+    ModelRenamed,
     ModelRestored,
     ModelUpdated,
     ModelVersionArchived,
     ModelVersionRegistered,
+    ModelVersionRestored,
+    ModelVersionSealed,
     ModelVersionUpdated,
+    StageGraphSet,
+    StageHoldersSet,
     StageSet,
     StageUnset,
 )
-from assay.type.v1.metric_pb2 import Metric
-from assay_events.decider import AlreadyExists, Decider, Invalid, Rejection
-from assay_metadata.domain import targets
+from assay_events.decider import AlreadyExists, Decider
+from assay_metadata.domain import fields, rollback, targets, versions
 from assay_metadata.domain.commands import (
     ArchiveModel,
     ArchiveVersion,
+    ClaimName,
     Command,
     CreateModel,
     EndGrant,
     MoveByGrant,
     RegisterVersion,
+    RenameModel,
     RestoreModel,
+    RestoreVersion,
+    RollBack,
+    SealVersion,
+    SetStageGraph,
     SetTarget,
     UnsetTarget,
     UpdateModel,
     UpdateVersion,
 )
-from assay_metadata.domain.presence import active, existing, known_version
-from assay_metadata.domain.state import Event, Model, Version, evolve, fields_of, version_of
+from assay_metadata.domain.presence import active, existing
+from assay_metadata.domain.state import Event, Model, evolve
 
 
 def decide(command: Command, state: Model) -> Sequence[Event]:
@@ -53,6 +62,10 @@ def decide(command: Command, state: Model) -> Sequence[Event]:
     match command:
         case CreateModel():
             return _create(command, state)
+        case ClaimName():
+            return _claim(command, state)
+        case RenameModel():
+            return _rename(command, state)
         case UpdateModel():
             return _update(command, state)
         case ArchiveModel():
@@ -60,13 +73,21 @@ def decide(command: Command, state: Model) -> Sequence[Event]:
         case RestoreModel():
             return _restore(command, state)
         case RegisterVersion():
-            return _register(command, state)
+            return versions.register(command, state)
+        case SealVersion():
+            return versions.seal(command, state)
         case UpdateVersion():
-            return _update_version(command, state)
+            return versions.update(command, state)
         case ArchiveVersion():
-            return _archive_version(command, state)
+            return versions.archive(command, state)
+        case RestoreVersion():
+            return versions.restore(command, state)
         case SetTarget():
             return targets.set_target(command, state)
+        case RollBack():
+            return rollback.roll_back(command, state)
+        case SetStageGraph():
+            return _set_stage_graph(command, state)
         case UnsetTarget():
             return targets.unset_target(command, state)
         case MoveByGrant():
@@ -77,24 +98,55 @@ def decide(command: Command, state: Model) -> Sequence[Event]:
 
 
 def _create(command: CreateModel, state: Model) -> Sequence[Event]:
-    if state.name:
-        raise AlreadyExists(state.name)
+    if state.name or state.leads_to:
+        raise AlreadyExists(command.model)
+    created = ModelCreated(
+        name=command.model,
+        description=command.description,
+        tags=command.tags,
+        owners=command.owners,
+        intended_use=command.intended_use,
+        tier=command.tier,
+        imported=command.imported if command.imported.ListFields() else None,
+    )
+    fields.check(evolve(state, created).fields)
+    return [created]
+
+
+def _claim(command: ClaimName, state: Model) -> Sequence[Event]:
+    if state.leads_to == command.original:
+        return []
+    if state.name or state.leads_to:
+        raise AlreadyExists(command.model)
+    return [ModelNameClaimed(name=command.model, model=command.original)]
+
+
+def _rename(command: RenameModel, state: Model) -> Sequence[Event]:
+    active(command.model, state)
+    if command.display_name == state.display_name:
+        return []
     return [
-        ModelCreated(name=command.model, description=command.description, tags=command.tags),
+        ModelRenamed(
+            name=command.model,
+            display_name=command.display_name,
+            previous_display_name=state.display_name,
+        )
     ]
 
 
 def _update(command: UpdateModel, state: Model) -> Sequence[Event]:
     active(command.model, state)
-    changed = _changed(command.paths, command.fields, state)
+    changed = fields.changed(command.paths, command.fields, state.fields)
     if not changed:
         return []
+    given = fields.only(command.fields, changed)
+    fields.check(given)
     return [
         ModelUpdated(
             name=command.model,
-            update_mask=FieldMask(paths=sorted(changed)),
-            fields=_only(changed, command.fields),
-            previous_fields=fields_of(state, changed),
+            update_mask=FieldMask(paths=changed),
+            fields=given,
+            previous_fields=fields.only(state.fields, changed),
         )
     ]
 
@@ -109,94 +161,13 @@ def _restore(command: RestoreModel, state: Model) -> Sequence[Event]:
     return [ModelRestored(name=command.model)] if state.is_archived else []
 
 
-def _register(command: RegisterVersion, state: Model) -> Sequence[Event]:
+def _set_stage_graph(command: SetStageGraph, state: Model) -> Sequence[Event]:
     active(command.model, state)
-    _check_metrics(command.metrics)
-    number = len(state.versions) + 1
-    return [
-        ModelVersionRegistered(
-            name=version_of(command.model, number),
-            number=number,
-            manifest_digest=command.manifest_digest,
-            description=command.description,
-            metrics=command.metrics,
-            params=command.params,
-            tags=command.tags,
-            run=command.run,
-            size_bytes=command.size_bytes,
-            file_count=command.file_count,
-        )
-    ]
-
-
-def _update_version(command: UpdateVersion, state: Model) -> Sequence[Event]:
-    # Description and tags stay free on an archived version: they say why it was archived.
-    active(command.model, state)
-    version = known_version(command.model, command.number, state)
-    changed = _changed(command.paths, command.fields, version)
-    if not changed:
+    if command.graph == state.graph:
         return []
     return [
-        ModelVersionUpdated(
-            name=version.registered.name,
-            update_mask=FieldMask(paths=sorted(changed)),
-            fields=_only(changed, command.fields),
-            previous_fields=fields_of(version, changed),
-        )
+        StageGraphSet(name=command.model, graph=command.graph, previous_graph=state.graph),
     ]
-
-
-def _archive_version(command: ArchiveVersion, state: Model) -> Sequence[Event]:
-    active(command.model, state)
-    version = known_version(command.model, command.number, state)
-    if version.is_archived:
-        return []
-    held = state.held_by(command.number)
-    if held:
-        raise Rejection(
-            Reason.REASON_VERSION_HELD,
-            f"Move or unset {held[0]} first: version {command.number} holds it.",
-            version=version.registered.name,
-            target=held[0],
-        )
-    return [ModelVersionArchived(name=version.registered.name)]
-
-
-def _check_metrics(metrics: Sequence[Metric]) -> None:
-    """Refuse what could not be compared: numbers that are none, and two values for one thing."""
-    seen = set[tuple[str, str]]()
-    for metric in metrics:
-        if not metric.key:
-            raise Invalid(Reason.REASON_REQUIRED, "Give each metric a key.", field="metrics")
-        if not math.isfinite(metric.value):
-            raise Invalid(
-                Reason.REASON_NOT_FINITE,
-                f"Give the metric {metric.key} a finite value; it is {metric.value}.",
-                field="metrics",
-            )
-        if (metric.key, metric.dataset) in seen:
-            raise Invalid(
-                Reason.REASON_MALFORMED,
-                f"Give the metric {metric.key} once for each dataset.",
-                field="metrics",
-            )
-        seen.add((metric.key, metric.dataset))
-
-
-def _changed(paths: frozenset[str], fields: ModelFields, state: Model | Version) -> frozenset[str]:
-    """Return those of `paths` whose value in `fields` differs from the state's."""
-    differs = {
-        "description": fields.description != state.description,
-        "tags": dict(fields.tags) != dict(state.tags),
-    }
-    return frozenset(path for path in paths if differs[path])
-
-
-def _only(paths: frozenset[str], fields: ModelFields) -> ModelFields:
-    return ModelFields(
-        description=fields.description if "description" in paths else "",
-        tags=fields.tags if "tags" in paths else {},
-    )
 
 
 MODEL: Decider[Command, Model, Event] = Decider(
@@ -207,16 +178,22 @@ MODEL: Decider[Command, Model, Event] = Decider(
     evolve=evolve,
     events=(
         ModelCreated,
+        ModelNameClaimed,
+        ModelRenamed,
         ModelUpdated,
         ModelArchived,
         ModelRestored,
         ModelVersionRegistered,
+        ModelVersionSealed,
         ModelVersionUpdated,
         ModelVersionArchived,
+        ModelVersionRestored,
         AliasSet,
         AliasUnset,
         StageSet,
         StageUnset,
+        StageHoldersSet,
+        StageGraphSet,
         GrantedMoveRefused,
         GrantEnded,
     ),

@@ -5,8 +5,19 @@ from assay_events.decider import NotFound, Rejection
 from assay_metadata.domain.state import Model, Version, version_of
 
 
+class LedElsewhere(NotFound):
+    """The name is no model's any more; it leads to the model that was created as `original`."""
+
+    def __init__(self, name: str, original: str) -> None:
+        """Keep where the name leads."""
+        super().__init__(name, f"Name {original} instead.")
+        self.original = original
+
+
 def existing(model: str, state: Model) -> None:
     """Refuse a model that does not exist."""
+    if state.leads_to:
+        raise LedElsewhere(model, state.leads_to)
     if not state.name:
         raise NotFound(model)
 
@@ -28,13 +39,17 @@ def known_version(model: str, number: int, state: Model) -> Version:
 
 
 def active_version(model: str, number: int, state: Model) -> Version:
-    """Return a version; refuse one that does not exist or is archived."""
+    """Return a version; refuse one that does not exist, is archived or has no files yet."""
     version = known_version(model, number, state)
+    name = version.registered.name
     if version.is_archived:
-        name = version.registered.name
         raise Rejection(
             Reason.REASON_VERSION_ARCHIVED,
             f"Choose another version: {name} is archived.",
             name=name,
+        )
+    if version.is_draft:
+        raise Rejection(
+            Reason.REASON_VERSION_DRAFT, f"Seal {name} first: it is a draft.", name=name
         )
     return version

@@ -1,32 +1,43 @@
-"""Who may hold a target, an alias or a stage: one version at most, by a live grant if governed."""
+"""Who may hold a target, an alias or a stage: as its graph allows, by a live grant if governed."""
 
-import re
 from collections.abc import Sequence
 
 from assay.error.v1.error_reason_pb2 import Reason
-from assay.metadata.v1.events_pb2 import (
-    AliasSet,
-    AliasUnset,
-    GrantedMoveRefused,
-    GrantEnded,
-    StageSet,
-    StageUnset,
-)
-from assay.names import AliasName, StageName, VersionName, target
-from assay_events.decider import Aborted, Forbidden, NotFound, Refusal, Rejection
+from assay.metadata.v1.events_pb2 import GrantedMoveRefused, GrantEnded
+from assay.metadata.v1.resources_pb2 import StageGraph, StageRule
+from assay_events.decider import Forbidden, NotFound, Refusal, Rejection
+from assay_metadata.domain import graph
 from assay_metadata.domain.commands import EndGrant, MoveByGrant, SetTarget, UnsetTarget
+from assay_metadata.domain.grants import approval_required, check_not_ended
+from assay_metadata.domain.holders import (
+    archive_previous,
+    change,
+    check_expected,
+    is_alias,
+    keeping_approval,
+    with_entrant,
+)
 from assay_metadata.domain.presence import active, active_version, existing
-from assay_metadata.domain.state import Event, Model, version_of
+from assay_metadata.domain.state import Event, Holder, Holders, Model, numbers, version_of
 
 
 def set_target(command: SetTarget, state: Model) -> Sequence[Event]:
     """Let a version hold the target, if the expected one holds it and a needed grant is there."""
+    graph.check_weight(command.weight)
     active(command.model, state)
     active_version(command.model, command.number, state)
-    _check_holder(command, state)
+    if command.is_holder_expected:
+        check_expected(command.target, command.expected_number, state)
     if command.is_governed and not command.approval:
-        raise _approval_required(command)
-    return _take(command.model, command.target, command.number, command.approval, state)
+        raise approval_required(command.model, command.target, command.number)
+    entrant = Holder(command.number, command.approval, command.weight)
+    after = _entered(
+        command.target, entrant, command.namespace_graph, state, is_beside=command.is_beside
+    )
+    archived = (
+        archive_previous(command.target, after, state) if command.is_previous_archived else []
+    )
+    return [*change(command.target, after, state), *archived]
 
 
 def unset_target(command: UnsetTarget, state: Model) -> Sequence[Event]:
@@ -34,7 +45,7 @@ def unset_target(command: UnsetTarget, state: Model) -> Sequence[Event]:
     existing(command.model, state)
     if command.target not in state.holders:
         raise NotFound(command.target)
-    return [_unset(command.target, state)] if state.holder(command.target).number else []
+    return change(command.target, (), state)
 
 
 def move_by_grant(command: MoveByGrant, state: Model) -> Sequence[Event]:
@@ -44,11 +55,11 @@ def move_by_grant(command: MoveByGrant, state: Model) -> Sequence[Event]:
             raise Forbidden(command.refusal_reason, command.refusal_message)
         active(command.model, state)
         version = active_version(command.model, command.number, state)
-        if version.registered.manifest_digest != command.manifest_digest:
+        if version.manifest_digest != command.manifest_digest:
             raise Rejection(
                 Reason.REASON_DIGEST_MISMATCH, "Ask again: the grant covers another manifest."
             )
-        return _take(command.model, command.target, command.number, command.approval, state)
+        return change(command.target, _entered_by_grant(command, state), state)
     except Refusal as refusal:
         return [
             GrantedMoveRefused(
@@ -71,85 +82,39 @@ def end_grant(command: EndGrant, state: Model) -> Sequence[Event]:
         target=command.target,
         version=version_of(command.model, command.number),
     )
-    holder = state.holder(command.target)
-    if (holder.number, holder.approval) != (command.number, command.approval):
-        return [ended]
-    return [ended, _unset(command.target, state, command.approval)]
-
-
-def _check_holder(command: SetTarget, state: Model) -> None:
-    holder = state.holder(command.target).number
-    if command.is_holder_expected and holder != command.expected_number:
-        now = f"version {holder} holds it" if holder else "nothing holds it"
-        raise Aborted(
-            Reason.REASON_HOLDER_MISMATCH,
-            f"Look at {command.target} again: {now}, not what you expected.",
-            target=command.target,
-            holder=version_of(command.model, holder),
-        )
-
-
-def _take(model: str, name: str, number: int, approval: str, state: Model) -> Sequence[Event]:
-    """Return the move, unless the version holds the target by this approval already."""
-    if approval in state.ended_grants:
-        raise Forbidden(
-            Reason.REASON_APPROVAL_REVOKED,
-            f"Ask for a new approval: {approval} was revoked.",
-            approval=approval,
-            target=name,
-        )
-    holder = state.holder(name)
-    if holder.number == number and (not approval or holder.approval == approval):
-        return []
-    event = AliasSet if _is_alias(name) else StageSet
-    return [
-        event(
-            name=name,
-            version=version_of(model, number),
-            previous_version=version_of(model, holder.number),
-            approval=approval,
-        )
-    ]
-
-
-def _unset(name: str, state: Model, approval: str = "") -> AliasUnset | StageUnset:
-    previous = version_of(state.name, state.holder(name).number)
-    if _is_alias(name):
-        return AliasUnset(name=name, previous_version=previous)
-    return StageUnset(name=name, previous_version=previous, approval=approval)
-
-
-def _approval_required(command: SetTarget) -> Forbidden:
-    version = version_of(command.model, command.number)
-    ask = _how_to_ask(target(command.target), VersionName.parse(version))
-    return Forbidden(
-        Reason.REASON_APPROVAL_REQUIRED,
-        f"A policy governs {command.target} and no live grant covers {version}; ask for one: {ask}",
-        target=command.target,
-        version=version,
-        command=ask,
+    by_grant = (command.number, command.approval)
+    after = tuple(
+        holder
+        for holder in state.holders_of(command.target)
+        if (holder.number, holder.approval) != by_grant
     )
+    return [ended, *change(command.target, after, state, ended_approval=command.approval)]
 
 
-def _how_to_ask(asked: AliasName | StageName, version: VersionName) -> str:
-    """Return the command that opens the approval."""
-    is_default = version.namespace == "default"
-    subject = f"{version.model}/{version.number}" if is_default else str(version)
-    option = (
-        f"--alias {_shell_word(asked.alias)}"
-        if isinstance(asked, AliasName)
-        else f"--stage {_shell_word(asked.stage)}"
-    )
-    return f"assay approval request {_shell_word(subject)} {option}"
+def _entered_by_grant(command: MoveByGrant, state: Model) -> Holders:
+    """Return who holds after a granted move: nobody is pushed out where several may hold."""
+    before = state.holders_of(command.target)
+    rule = _rule(command.target, command.namespace_graph, state)
+    weight = next((held.weight for held in before if held.number == command.number), 0)
+    is_beside = graph.may_have_several(rule) and not is_alias(command.target)
+    entrant = Holder(command.number, command.approval, weight if is_beside else 0)
+    return _entered(command.target, entrant, command.namespace_graph, state, is_beside=is_beside)
 
 
-def _shell_word(text: str) -> str:
-    """Return `text` as one word of a POSIX shell."""
-    if re.fullmatch(r"[A-Za-z0-9_@%+=,./-]+", text) and not text.startswith("-"):
-        return text
-    quoted = text.replace("'", "'\"'\"'")
-    return f"'{quoted}'"
+def _entered(
+    target: str, entrant: Holder, namespace_graph: StageGraph, state: Model, *, is_beside: bool
+) -> Holders:
+    """Return who holds once the version has entered, if its grant lives and the graph allows it."""
+    check_not_ended(target, entrant.approval, state)
+    before = state.holders_of(target)
+    after = with_entrant(keeping_approval(entrant, before), before, is_beside=is_beside)
+    if not is_alias(target):
+        rule = _rule(target, namespace_graph, state)
+        if entrant.number not in numbers(before):
+            graph.check_origin(rule, entrant.number, state)
+        graph.check_holders(rule, after, before if len(after) <= len(before) else ())
+    return after
 
 
-def _is_alias(name: str) -> bool:
-    return name.split("/")[-2] == "aliases"  # a model may be called "aliases" too
+def _rule(target: str, namespace_graph: StageGraph, state: Model) -> StageRule:
+    return graph.rule_of(target.rpartition("/")[2], state.graph, namespace_graph)

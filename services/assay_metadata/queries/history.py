@@ -3,7 +3,7 @@
 import asyncpg
 
 from assay.metadata.v1.metadata_service_pb2 import ListModelHistoryRequest
-from assay.metadata.v1.resources_pb2 import HistoryEntry
+from assay.metadata.v1.resources_pb2 import FieldChange, HistoryEntry
 from assay.names import ModelName
 from assay_metadata.queries import models
 from assay_serve import paging
@@ -12,7 +12,8 @@ from assay_serve.paging import Key, Orders
 from assay_serve.postgres import Snapshot
 
 SELECT_HISTORY = """
-SELECT e.revision, e.time, e.actor, e.type, e.resource, e.reason, e.changes
+SELECT e.revision, e.time, e.actor, e.type, e.resource, e.reason, e.changes,
+       e.field_changes
 FROM history e WHERE e.revision <= $1 AND e.model = $2
 """
 NEWEST_FIRST = Orders(
@@ -30,10 +31,11 @@ async def page(
     found = await paging.fetch(snapshot.db, SELECT_HISTORY, arguments, request, NEWEST_FIRST)
     if not found.rows:
         await models.require(snapshot, parent)
-    return [_to_message(row) for row in found.rows], found.next_page_token
+    return [to_message(row) for row in found.rows], found.next_page_token
 
 
-def _to_message(row: asyncpg.Record) -> HistoryEntry:
+def to_message(row: asyncpg.Record) -> HistoryEntry:
+    """Return the entry that a row tells of."""
     return HistoryEntry(
         revision=row["revision"],
         time=row["time"],
@@ -42,4 +44,8 @@ def _to_message(row: asyncpg.Record) -> HistoryEntry:
         resource=row["resource"],
         reason=row["reason"],
         changes=row["changes"],
+        field_changes=[
+            FieldChange(resource=row["resource"], field=field, previous_value=before, value=after)
+            for field, before, after in row["field_changes"]
+        ],
     )

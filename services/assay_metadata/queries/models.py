@@ -1,28 +1,44 @@
 """Models, as the read model knows them."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 import asyncpg
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import Message
 
 from assay.metadata.v1.metadata_service_pb2 import ListModelsRequest
-from assay.metadata.v1.resources_pb2 import Model, State
+from assay.metadata.v1.resources_pb2 import Imported, Model, State
 from assay.names import ModelName, NamespaceName
 from assay_events.decider import NotFound
-from assay_metadata.queries import namespaces
+from assay_metadata.queries import namespaces, stage_graphs
 from assay_serve import paging
 from assay_serve.filtering import Column, Entries, Fields, Kind
 from assay_serve.paging import Key, Orders
 from assay_serve.postgres import Snapshot
 
+_Message = TypeVar("_Message", bound=Message)
+
 LATEST_NUMBER = """coalesce((
     SELECT v.number FROM version v WHERE v.model = m.name AND v.from_revision <= $1
     ORDER BY v.number DESC LIMIT 1), 0)"""
-SELECT_MODEL = f"""
-SELECT m.name, m.model_id, m.state, m.description, m.tags, m.create_time, m.update_time,
-       k.revision, {LATEST_NUMBER} AS latest_number
-FROM model m JOIN mark k ON k.name = m.name AND k.from_revision <= $1 AND k.to_revision > $1
-WHERE m.from_revision <= $1 AND m.to_revision > $1
-"""  # noqa: S608 - put together from constants
+COLUMNS = f"""
+SELECT m.name, m.model_id, m.display_name, m.state, m.description, m.tags, m.owners,
+       m.intended_use, m.tier, m.imported, m.create_time, m.update_time, k.revision,
+       {LATEST_NUMBER} AS latest_number, {stage_graphs.rules_of("m.name")} AS stage_rules
+"""
+MARK = "JOIN mark k ON k.name = m.name AND k.from_revision <= $1 AND k.to_revision > $1"
+AT = "m.from_revision <= $1 AND m.to_revision > $1"
+SELECT_MODEL = f"{COLUMNS} FROM model m {MARK} WHERE {AT}"
 ONE = f"{SELECT_MODEL} AND m.name = $2"
 OF_NAMESPACE = f"{SELECT_MODEL} AND m.namespace = $2"
+# Each name that is there, also by a name that its model had at another time.
+MANY = f"""{COLUMNS}, asked.name AS asked
+FROM unnest($2::text[]) AS asked (name)
+LEFT JOIN model_name n ON n.name = asked.name AND n.revision <= $1
+JOIN model m ON m.name = coalesce(n.model, asked.name) {MARK}
+WHERE {AT}
+"""
 EXISTS = "SELECT FROM model m WHERE m.name = $2 AND m.from_revision <= $1 LIMIT 1"
 
 ORDERS = Orders(
@@ -34,7 +50,7 @@ ORDERS = Orders(
     default="model_id",
     tie=Key("m.model_id"),
 )
-STATES = {"ACTIVE": "ACTIVE", "ARCHIVED": "ARCHIVED"}
+STATES = {"ACTIVE": "ACTIVE", "ARCHIVED": "ARCHIVED", "DRAFT": "DRAFT"}
 FIELDS: Fields = {
     "model_id": Column("m.model_id"),
     "state": Column("m.state", Kind.CHOICE, STATES),
@@ -56,6 +72,12 @@ async def get(snapshot: Snapshot, name: ModelName) -> Model:
     if row is None:
         raise NotFound(str(name))
     return _to_message(row)
+
+
+async def many(snapshot: Snapshot, names: Iterable[ModelName]) -> dict[str, Model]:
+    """Return those of many models that are there, by the name that was asked for."""
+    rows = await snapshot.db.fetch(MANY, snapshot.revision, sorted({str(name) for name in names}))
+    return {row["asked"]: _to_message(row) for row in rows}
 
 
 async def page(
@@ -80,6 +102,11 @@ def state(word: str) -> State.ValueType:
     return State.Value(f"STATE_{word}")
 
 
+def filled(parts: dict[str, object], message: _Message) -> _Message | None:
+    """Return a message with the parts that a row has of it, None where it has none."""
+    return ParseDict(parts, message) if parts else None
+
+
 def _to_message(row: asyncpg.Record) -> Model:
     return Model(
         name=row["name"],
@@ -90,4 +117,10 @@ def _to_message(row: asyncpg.Record) -> Model:
         description=row["description"],
         tags=row["tags"],
         latest_number=row["latest_number"],
+        stage_graph=stage_graphs.to_message(row["stage_rules"]),
+        owners=row["owners"],
+        intended_use=row["intended_use"],
+        tier=row["tier"],
+        display_name=row["display_name"],
+        imported=filled(row["imported"], Imported()),
     )

@@ -9,7 +9,7 @@ from assay.metadata.v1.metadata_service_pb2 import (
     ListHoldingsRequest,
     ListStagesRequest,
 )
-from assay.metadata.v1.resources_pb2 import Alias, Holding, Stage
+from assay.metadata.v1.resources_pb2 import Alias, Holding, Stage, StageHolder
 from assay.names import AliasName, ModelName, StageName
 from assay_events.decider import NotFound
 from assay_events.projection import OPEN
@@ -22,26 +22,34 @@ from assay_serve.postgres import Snapshot
 Target: TypeAlias = Alias | Stage
 _Target = TypeVar("_Target", Alias, Stage)
 
-SELECT_TARGET = """
-SELECT h.name, h.model, h.label, h.number, h.approval, h.actor, h.time, k.revision
+OF_ONE_TARGET = """
+FROM holding o WHERE o.name = h.name AND o.from_revision <= $1 AND o.to_revision > $1"""
+# A row a target: its first holder's, with all of them in `holders`.
+SELECT_TARGET = f"""
+SELECT h.name, h.model, h.label, h.number, h.approval, h.actor, h.time, k.revision,
+       (SELECT jsonb_agg(jsonb_build_object(
+            'number', o.number, 'weight', o.weight, 'approval', o.approval)
+            ORDER BY o.enter_revision, o.place) {OF_ONE_TARGET}) AS holders
 FROM holding h JOIN mark k ON k.name = h.name AND k.from_revision <= $1 AND k.to_revision > $1
-WHERE h.from_revision <= $1 AND h.to_revision > $1
-"""
+WHERE h.from_revision <= $1 AND h.to_revision > $1 AND NOT EXISTS (
+    SELECT {OF_ONE_TARGET}
+    AND (o.enter_revision, o.place) < (h.enter_revision, h.place))
+"""  # noqa: S608 - put together from constants
 ONE = f"{SELECT_TARGET} AND h.name = $2"
 OF_MODEL = f"{SELECT_TARGET} AND h.model = $2 AND h.kind = $3"
 BY_LABEL = Orders({"label": Key("h.label")}, default="label", tie=Key("h.label"))
 
 # The event that ended a holding tells when.
 SELECT_HOLDING = """
-SELECT h.name, h.model, h.number, h.approval, h.actor, h.time, h.from_revision, h.to_revision,
-       e.time AS to_time
+SELECT h.name, h.model, h.number, h.weight, h.approval, h.actor, h.time, h.from_revision,
+       h.to_revision, e.time AS to_time
 FROM holding h LEFT JOIN history e ON e.revision = h.to_revision
 WHERE h.from_revision <= $1 AND h.name = $2
 """
 BY_REVISION = Orders(
     {"from_revision": Key("h.from_revision", Kind.INTEGER)},
     default="from_revision",
-    tie=Key("h.from_revision", Kind.INTEGER),
+    tie=Key("h.number", Kind.INTEGER),
 )
 
 
@@ -52,7 +60,7 @@ async def get_alias(snapshot: Snapshot, name: AliasName) -> Alias:
 
 async def get_stage(snapshot: Snapshot, name: StageName) -> Stage:
     """Return who holds a stage."""
-    return _to_message(Stage, await _get(snapshot, name))
+    return _to_stage(await _get(snapshot, name))
 
 
 async def alias_page(
@@ -68,7 +76,7 @@ async def stage_page(
 ) -> tuple[list[Stage], str]:
     """Return one page of the held stages of a model, and the token of the next."""
     found = await _page(snapshot, parent, "stage", request)
-    return [_to_message(Stage, row) for row in found.rows], found.next_page_token
+    return [_to_stage(row) for row in found.rows], found.next_page_token
 
 
 async def holding_page(
@@ -113,11 +121,25 @@ def _to_message(target: type[_Target], row: asyncpg.Record) -> _Target:
     )
 
 
+def _to_stage(row: asyncpg.Record) -> Stage:
+    stage = _to_message(Stage, row)
+    stage.holders.extend(
+        StageHolder(
+            version=f"{row['model']}/versions/{holder['number']}",
+            weight=holder["weight"],
+            approval=holder["approval"],
+        )
+        for holder in row["holders"]
+    )
+    return stage
+
+
 def _to_holding(row: asyncpg.Record) -> Holding:
     is_open = row["to_revision"] == OPEN
     return Holding(
         name=row["name"],
         version=f"{row['model']}/versions/{row['number']}",
+        weight=row["weight"],
         approval=row["approval"],
         from_revision=row["from_revision"],
         to_revision=0 if is_open else row["to_revision"],

@@ -1,11 +1,18 @@
 """Versions, as the read model knows them."""
 
 import json
+from collections.abc import Iterable
 
 import asyncpg
 
 from assay.metadata.v1.metadata_service_pb2 import ListModelVersionsRequest
-from assay.metadata.v1.resources_pb2 import ModelVersion
+from assay.metadata.v1.resources_pb2 import (
+    Format,
+    Imported,
+    ModelCard,
+    ModelVersion,
+    Signature,
+)
 from assay.names import AliasName, ModelName, StageName, VersionName
 from assay.type.v1.metric_pb2 import Metric
 from assay_events.decider import NotFound
@@ -20,7 +27,9 @@ HELD = """ARRAY(
     AND h.from_revision <= $1 AND h.to_revision > $1 AND h.kind = '{kind}' ORDER BY h.label)"""
 COLUMNS = f"""
 SELECT v.model, v.number, v.state, v.manifest_digest, v.description, v.metrics, v.params, v.tags,
-       v.run, v.size_bytes, v.file_count, v.creator, v.create_time, v.update_time, v.revision,
+       v.run, v.size_bytes, v.file_count, v.card, v.signature, v.format, v.parent_versions,
+       v.semantic_version, v.external_uri, v.imported, v.creator, v.create_time,
+       v.update_time, v.revision,
        {HELD.format(kind="alias")} AS aliases, {HELD.format(kind="stage")} AS stages
 """
 AT = "v.from_revision <= $1 AND v.to_revision > $1"
@@ -29,6 +38,24 @@ OF_MODEL = f"{COLUMNS} FROM version v WHERE {AT} AND v.model = $2"
 OF_TARGET = f"""{COLUMNS}
 FROM holding t JOIN version v ON v.model = t.model AND v.number = t.number AND {AT}
 WHERE t.name = $2 AND t.from_revision <= $1 AND t.to_revision > $1
+ORDER BY t.enter_revision, t.place LIMIT 1
+"""
+# Each name that points at something, with its version; the order is the asker's.
+OF_TARGETS = f"""{COLUMNS}, asked.name AS asked
+FROM unnest($2::text[], $3::text[], $4::text[]) AS asked (name, model, below)
+LEFT JOIN model_name l ON l.name = asked.model AND l.revision <= $1
+CROSS JOIN LATERAL (
+    SELECT h.model, h.number FROM holding h
+    WHERE h.name = coalesce(l.model, asked.model) || asked.below
+    AND h.from_revision <= $1 AND h.to_revision > $1 ORDER BY h.enter_revision, h.place LIMIT 1) t
+JOIN version v ON v.model = t.model AND v.number = t.number AND {AT}
+"""  # noqa: S608 - put together from constants
+# Each version that is there, also by a name that its model had at another time.
+MANY = f"""{COLUMNS}, asked.name AS asked
+FROM unnest($2::text[], $3::text[], $4::bigint[]) AS asked (name, model, number)
+LEFT JOIN model_name n ON n.name = asked.model AND n.revision <= $1
+JOIN version v ON v.model = coalesce(n.model, asked.model) AND v.number = asked.number
+WHERE {AT}
 """
 
 ORDERS = Orders(
@@ -74,7 +101,20 @@ async def get(snapshot: Snapshot, name: VersionName) -> ModelVersion:
     row = await snapshot.db.fetchrow(ONE, snapshot.revision, str(name.parent), name.number)
     if row is None:
         raise NotFound(str(name))
-    return _to_message(row)
+    return to_message(row)
+
+
+async def many(snapshot: Snapshot, names: Iterable[VersionName]) -> dict[str, ModelVersion]:
+    """Return those of many versions that are there, by the name that was asked for."""
+    asked = sorted(set(names))
+    rows = await snapshot.db.fetch(
+        MANY,
+        snapshot.revision,
+        [str(name) for name in asked],
+        [str(name.parent) for name in asked],
+        [name.number for name in asked],
+    )
+    return {row["asked"]: to_message(row) for row in rows}
 
 
 async def resolve(snapshot: Snapshot, target: AliasName | StageName) -> ModelVersion:
@@ -82,7 +122,18 @@ async def resolve(snapshot: Snapshot, target: AliasName | StageName) -> ModelVer
     row = await snapshot.db.fetchrow(OF_TARGET, snapshot.revision, str(target))
     if row is None:
         raise NotFound(str(target))
-    return _to_message(row)
+    return to_message(row)
+
+
+async def resolve_many(
+    snapshot: Snapshot, targets: Iterable[AliasName | StageName]
+) -> dict[str, ModelVersion]:
+    """Return the versions of those aliases and stages that point at one, by resource name."""
+    models_of = {str(name): str(name.parent) for name in targets}
+    below = [name.removeprefix(model) for name, model in models_of.items()]
+    asked = (list(models_of), list(models_of.values()), below)
+    rows = await snapshot.db.fetch(OF_TARGETS, snapshot.revision, *asked)
+    return {row["asked"]: to_message(row) for row in rows}
 
 
 async def page(
@@ -93,10 +144,11 @@ async def page(
     found = await paging.fetch(snapshot.db, OF_MODEL, arguments, request, ORDERS, FIELDS)
     if not found.rows:
         await models.require(snapshot, parent)
-    return [_to_message(row) for row in found.rows], found.next_page_token
+    return [to_message(row) for row in found.rows], found.next_page_token
 
 
-def _to_message(row: asyncpg.Record) -> ModelVersion:
+def to_message(row: asyncpg.Record) -> ModelVersion:
+    """Return the version that a row tells of."""
     return ModelVersion(
         name=f"{row['model']}/versions/{row['number']}",
         etag=f'"{row["revision"]}"',
@@ -115,4 +167,12 @@ def _to_message(row: asyncpg.Record) -> ModelVersion:
         aliases=row["aliases"],
         stages=row["stages"],
         creator=row["creator"],
+        card=models.filled(row["card"], ModelCard()),
+        signature=models.filled(row["signature"], Signature()),
+        format=models.filled(row["format"], Format()),
+        parent_versions=row["parent_versions"],
+        semantic_version=row["semantic_version"],
+        external_uri=row["external_uri"],
+        is_draft=not row["manifest_digest"] and not row["external_uri"],
+        imported=models.filled(row["imported"], Imported()),
     )

@@ -1,33 +1,58 @@
 """Handlers of models and their history."""
 
+from dataclasses import replace
+
 import assay.metadata.v1.metadata_service_pb2 as api
 from assay.names import ModelName, NamespaceName, model_id
+from assay_events.commands import Intent, check_etag
 from assay_events.decider import NotFound
-from assay_metadata.domain.commands import ArchiveModel, CreateModel, RestoreModel, UpdateModel
+from assay_metadata.domain.commands import (
+    ArchiveModel,
+    ClaimName,
+    CreateModel,
+    RenameModel,
+    RestoreModel,
+    UpdateModel,
+)
 from assay_metadata.domain.model import MODEL
 from assay_metadata.domain.namespace import NAMESPACE
+from assay_metadata.domain.presence import active
 from assay_metadata.queries import history, models
+from assay_metadata.queries.names import follow
 from assay_metadata.service import answers, default_namespace
-from assay_metadata.service.parts import Parts, changes
+from assay_metadata.service.parts import (
+    FREE_FIELDS_OF_A_MODEL,
+    Parts,
+    changes,
+    fields_of_model,
+    fitting,
+    require_in,
+)
 from assay_serve.call import Context, intent
 from assay_serve.postgres import LATEST
 
 
 class Models(Parts):
-    """Models: created, read, listed, changed, archived, restored."""
+    """Models: created, read, listed, changed, renamed, archived, restored."""
 
     async def CreateModel(
         self, request: api.CreateModelRequest, context: Context
     ) -> api.CreateModelResponse:
         """Create a model in a namespace that exists."""
-        parent = NamespaceName.parse(request.parent)
+        parent, given = NamespaceName.parse(request.parent), request.model
         name = ModelName(parent.namespace, model_id(request.model_id))
         await self._require(parent)
-        command = CreateModel(str(name), request.model.description, dict(request.model.tags))
-        done = await self._commands.handle(MODEL, str(name), command, intent(request, context))
-        return api.CreateModelResponse(
-            model=answers.model(done, name), consistency_token=done.token
+        command = CreateModel(
+            str(name),
+            given.description,
+            dict(given.tags),
+            owners=tuple(given.owners),
+            intended_use=given.intended_use,
+            tier=given.tier,
+            imported=given.imported,
         )
+        done = await self._commands.handle(MODEL, str(name), command, intent(request, context))
+        return api.CreateModelResponse(model=answers.model(done), consistency_token=done.token)
 
     async def GetModel(
         self, request: api.GetModelRequest, context: Context
@@ -36,7 +61,8 @@ class Models(Parts):
         name = ModelName.parse(request.name)
         async with self._reads.at(request.at_least_as_fresh, request.as_of, context) as snapshot:
             return api.GetModelResponse(
-                model=await models.get(snapshot, name), consistency_token=snapshot.token
+                model=await follow(snapshot, name, models.get),
+                consistency_token=snapshot.token,
             )
 
     async def ListModels(
@@ -50,40 +76,74 @@ class Models(Parts):
                 models=found, next_page_token=next_page_token, consistency_token=snapshot.token
             )
 
+    async def BatchGetModels(
+        self, request: api.BatchGetModelsRequest, context: Context
+    ) -> api.BatchGetModelsResponse:
+        """Return many models of a namespace, by whatever name they are asked for."""
+        parent = NamespaceName.parse(request.parent)
+        names = [ModelName.parse(name) for name in request.names]
+        require_in(parent, names)
+        async with self._reads.at(request.at_least_as_fresh, request.as_of, context) as snapshot:
+            found = await models.many(snapshot, names)
+            answer = api.BatchGetModelsResponse(
+                models=[found[str(name)] for name in names if str(name) in found],
+                missing_names=[str(name) for name in names if str(name) not in found],
+                consistency_token=snapshot.token,
+            )
+        return fitting(answer)
+
     async def UpdateModel(
         self, request: api.UpdateModelRequest, context: Context
     ) -> api.UpdateModelResponse:
-        """Change a model's description or tags."""
+        """Change a model's free fields."""
         name, given = ModelName.parse(request.model.name), request.model
-        paths, fields = changes(request.update_mask.paths, given.description, given.tags)
-        asked = intent(request, context, etag=given.etag)
-        command = UpdateModel(str(name), paths, fields)
-        done = await self._commands.handle(MODEL, str(name), command, asked)
-        return api.UpdateModelResponse(
-            model=answers.model(done, name), consistency_token=done.token
+        paths, fields = changes(
+            request.update_mask.paths, fields_of_model(given), FREE_FIELDS_OF_A_MODEL
         )
+        done = await self._handle(
+            name,
+            lambda model: UpdateModel(str(model), paths, fields),
+            intent(request, context, etag=given.etag),
+        )
+        return api.UpdateModelResponse(model=answers.model(done), consistency_token=done.token)
 
     async def ArchiveModel(
         self, request: api.ArchiveModelRequest, context: Context
     ) -> api.ArchiveModelResponse:
         """Archive a model."""
-        name = ModelName.parse(request.name)
-        command = ArchiveModel(str(name))
-        done = await self._commands.handle(MODEL, str(name), command, intent(request, context))
-        return api.ArchiveModelResponse(
-            model=answers.model(done, name), consistency_token=done.token
-        )
+        name, asked = ModelName.parse(request.name), intent(request, context)
+        done = await self._handle(name, lambda model: ArchiveModel(str(model)), asked)
+        return api.ArchiveModelResponse(model=answers.model(done), consistency_token=done.token)
 
     async def RestoreModel(
         self, request: api.RestoreModelRequest, context: Context
     ) -> api.RestoreModelResponse:
         """Take an archived model back into use."""
-        name = ModelName.parse(request.name)
-        command = RestoreModel(str(name))
-        done = await self._commands.handle(MODEL, str(name), command, intent(request, context))
-        return api.RestoreModelResponse(
-            model=answers.model(done, name), consistency_token=done.token
-        )
+        name, asked = ModelName.parse(request.name), intent(request, context)
+        done = await self._handle(name, lambda model: RestoreModel(str(model)), asked)
+        return api.RestoreModelResponse(model=answers.model(done), consistency_token=done.token)
+
+    async def RenameModel(
+        self, request: api.RenameModelRequest, context: Context
+    ) -> api.RenameModelResponse:
+        """Claim the new name for the model, then call the model so."""
+        name = await self._resolved(ModelName.parse(request.name))
+        new = ModelName(name.namespace, model_id(request.new_model_id))
+        asked = intent(request, context)
+        await self._require_renamable(name, asked)
+        if new != name:
+            claim = ClaimName(str(new), str(name))
+            await self._commands.handle(MODEL, str(new), claim, replace(asked, etag=""))
+        done = await self._handle(name, lambda model: RenameModel(str(model), new.model), asked)
+        return api.RenameModelResponse(model=answers.model(done), consistency_token=done.token)
+
+    async def _require_renamable(self, name: ModelName, asked: Intent) -> None:
+        """Refuse what would be refused after the claim: a claim stays for ever."""
+        folded = await self._commands.fold(MODEL, str(name))
+        if folded.first_revision(asked.request_id):
+            return
+        check_etag(folded, str(name), asked)
+        active(str(name), folded.state)
 
     async def _require(self, namespace: NamespaceName) -> None:
         """Refuse a namespace that does not exist; the default one is made where it does not yet."""
@@ -99,7 +159,9 @@ class Models(Parts):
         """List what happened to a model, newest first."""
         parent = ModelName.parse(request.parent)
         async with self._reads.at(request.at_least_as_fresh, LATEST, context) as snapshot:
-            found, next_page_token = await history.page(snapshot, parent, request)
+            found, next_page_token = await follow(
+                snapshot, parent, lambda at, model: history.page(at, model, request)
+            )
             return api.ListModelHistoryResponse(
                 entries=found, next_page_token=next_page_token, consistency_token=snapshot.token
             )

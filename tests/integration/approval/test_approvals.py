@@ -48,6 +48,19 @@ def test_two_people_let_a_version_in(court: Court, ann: Caller, bob: Caller, eve
         assert answer.approval == asked.name
 
 
+def test_an_approval_is_for_the_model_by_whatever_name_it_is_asked(
+    court: Court, ann: Caller, bob: Caller
+) -> None:
+    version = court.governed()
+    other = version.replace("/models/m-", "/models/n-")
+    court.versions.known[other] = court.versions.known[version]  # as metadata follows a rename
+    asked = ann.ask(other)
+    assert asked.version == version
+    assert asked.target == f"{version.rpartition('/versions/')[0]}/stages/production"
+    granted = bob.sign(asked.name)
+    assert court.check(version).approval == granted.name
+
+
 def test_what_is_written_is_what_is_read(court: Court, ann: Caller, bob: Caller) -> None:
     version = court.register()
     court.publish(version, quorum=2)

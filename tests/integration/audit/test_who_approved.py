@@ -16,7 +16,14 @@ from assay.approval.v1.events_pb2 import (
 from assay.approval.v1.resources_pb2 import PolicyRef
 from assay.audit.v1.audit_service_pb2 import WhoApprovedRequest, WhoApprovedResponse
 from assay.event.v1.envelope_pb2 import Envelope
-from assay.metadata.v1.events_pb2 import AliasSet, ModelVersionRegistered, StageSet, StageUnset
+from assay.metadata.v1.events_pb2 import (
+    AliasSet,
+    ModelVersionRegistered,
+    StageHoldersSet,
+    StageSet,
+    StageUnset,
+)
+from assay.metadata.v1.resources_pb2 import StageHolder
 from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay.type.v1.moment_pb2 import Moment
 from assay_audit.service.log import AuditService
@@ -217,6 +224,29 @@ async def test_a_key_that_is_revoked_later_takes_nothing_back(story: Story) -> N
     await story.scribe.write(story.bob.revoked)
     told = await story.ask()
     assert len(told.signers) == 2
+
+
+async def test_each_of_several_holders_has_signers_of_its_own(story: Story) -> None:
+    first, second = await story.approve(1), await story.approve(2)
+    holders = [StageHolder(version=a.version, approval=a.name, weight=50) for a in (first, second)]
+    await story.move(first)
+    event = StageHoldersSet(name=STAGE, holders=holders, previous_holders=holders[:1])
+    both = await story.scribe.write(event, METADATA)
+    told = await story.ask()
+    assert (told.version, told.approval) == (first.version, first.name)
+    assert told.revision < both
+    assert list(told.other_versions) == [second.version]
+    request = WhoApprovedRequest(name=STAGE, version=second.version)
+    other = await story.audit.WhoApproved(request, None)
+    assert (other.version, other.approval, other.revision) == (second.version, second.name, both)
+    assert list(other.other_versions) == [first.version]
+    assert len(told.signers) == len(other.signers) == 2
+    request.version = f"{CHURN}/versions/3"
+    assert not (await story.audit.WhoApproved(request, None)).version
+    emptied = StageHoldersSet(name=STAGE, previous_holders=holders)
+    await story.scribe.write(emptied, METADATA)
+    assert not (await story.ask()).version
+    assert await story.log.rebuilder.check() == []
 
 
 async def test_a_move_that_broke_a_rule_of_admission_moves_nothing(story: Story) -> None:

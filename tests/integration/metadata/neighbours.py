@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from assay.approval.v1.approval_service_pb2 import CheckGrantRequest, CheckGrantResponse
 from assay.artifact.v1.artifact_service_pb2 import GetManifestRequest, GetManifestResponse
-from assay.artifact.v1.resources_pb2 import Manifest
+from assay.artifact.v1.resources_pb2 import File, Manifest
 
 
 @dataclass
@@ -24,10 +24,11 @@ class Neighbours:
     address: str = ""
 
     def commit(self, namespace: str, digest: str) -> None:
-        """Have a manifest of two files committed."""
+        """Have a manifest of two files committed; only one of them is its own."""
         name = f"namespaces/{namespace}/artifacts/{digest.replace(':', '-')}"
+        files = [File(path="same.txt", digest="sha256:same"), File(path="own.txt", digest=digest)]
         self.manifests[name] = Manifest(
-            name=name, manifest_digest=digest, size_bytes=12, file_count=2
+            name=name, manifest_digest=digest, size_bytes=12, file_count=2, files=files
         )
 
     def grant(self, target: str, version: str, digest: str, approval: str) -> None:
@@ -39,10 +40,13 @@ class Neighbours:
     ) -> GetManifestResponse:
         """Answer for the artifact service."""
         self._answer_or_not("artifact", context)
-        assert request.without_files
         if request.name not in self.manifests:
             context.abort(grpc.StatusCode.NOT_FOUND, "not committed")
-        return GetManifestResponse(manifest=self.manifests[request.name])
+        manifest = Manifest()
+        manifest.CopyFrom(self.manifests[request.name])
+        if request.without_files:
+            manifest.ClearField("files")
+        return GetManifestResponse(manifest=manifest)
 
     def check_grant(
         self, request: CheckGrantRequest, context: grpc.ServicerContext

@@ -24,6 +24,27 @@ def test_no_model_has_such_a_name(metadata: MetadataServiceStub, model_id: str) 
     assert told.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
+@pytest.mark.parametrize(
+    "character",
+    ["\u200b", "\u200d", "\u202e", "\u2066", "\ufeff", "\u00ad", "\u3164", "\u2800", "\U000e0041"],
+    ids=ascii,
+)
+def test_no_name_hides_a_character(registry: Registry, character: str) -> None:
+    with refused("MALFORMED") as told:
+        registry.model(f"chu{character}rn-{uuid4()}")
+    assert "invisible" in told.message
+    name = registry.model()
+    registry.version(name)
+    with refused("MALFORMED"):
+        registry.alias(name, f"cham{character}pion", 1)
+
+
+def test_letters_of_two_scripts_make_two_names(registry: Registry) -> None:
+    latin = f"cap-{uuid4()}"
+    cyrillic = latin.replace("a", "\u0430")
+    assert registry.model(latin) != registry.model(cyrillic)
+
+
 @pytest.mark.parametrize("length", [250, 1])
 def test_250_characters_are_a_name(registry: Registry, length: int) -> None:
     name = registry.model(uuid4().hex[:length].ljust(length, "😀"))

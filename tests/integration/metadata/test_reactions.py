@@ -11,6 +11,7 @@ from assay.approval.v1.events_pb2 import ApprovalGranted, ApprovalRevoked
 from assay.approval.v1.resources_pb2 import ApprovalState
 from assay.event.v1.envelope_pb2 import Envelope
 from assay.metadata.v1.events_pb2 import GrantedMoveRefused, StageSet
+from assay.metadata.v1.resources_pb2 import StageGraph, StageRule
 from assay_events import codec
 from assay_events.decider import subject
 from assay_events.envelope import Recorded
@@ -102,8 +103,31 @@ async def test_a_revocation_takes_the_version_out_and_keeps_it_out(registry: Reg
     eventually(lambda: case.has("StageUnset"))
     assert case.holder() == ""
     # An approval service that answered before it knew of the revocation changes nothing.
-    with refused("REASON_APPROVAL_REVOKED"):
+    with refused("APPROVAL_REVOKED"):
         registry.stage(case.model, "production", 1)
+
+
+async def test_a_grant_lets_a_version_in_beside_others_and_its_end_takes_it_alone_out(
+    registry: Registry,
+) -> None:
+    case = Case(registry)
+    registry.neighbours.governed.discard(case.target)
+    rules = [StageRule(stage="production", max_holders=2)]
+    graph = api.SetStageGraphRequest(name=case.model, graph=StageGraph(rules=rules))
+    registry.stub().SetStageGraph(graph)
+    registry.stage(case.model, "production", 1)
+    registry.version(case.model)
+    case.version = f"{case.model}/versions/2"
+    case.confirm()
+    await case.write(case.granted)
+    eventually(lambda: case.has("StageHoldersSet"))
+    stage = registry.stub().GetStage(api.GetStageRequest(name=case.target)).stage
+    assert [holder.version[-1] for holder in stage.holders] == ["1", "2"]
+    assert stage.holders[1].approval == case.approval
+    await case.write(case.revoked)
+    eventually(lambda: case.has("GrantEnded"))
+    stage = registry.stub().GetStage(api.GetStageRequest(name=case.target)).stage
+    assert [holder.version[-1] for holder in stage.holders] == ["1"]
 
 
 async def test_a_revocation_before_the_move_is_noted(registry: Registry) -> None:

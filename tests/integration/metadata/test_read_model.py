@@ -6,7 +6,7 @@ import subprocess
 import asyncpg
 
 import assay.metadata.v1.metadata_service_pb2 as api
-from assay.metadata.v1.resources_pb2 import Model, ModelVersion
+from assay.metadata.v1.resources_pb2 import Model, ModelVersion, StageGraph, StageRule
 from assay.type.v1.metric_pb2 import Metric
 from assay_metadata.queries import models, targets, versions
 from tests.integration.metadata.registry import Registry
@@ -23,6 +23,18 @@ def lively(registry: Registry) -> str:
     registry.alias(name, "champion", 1)
     registry.alias(name, "champion", 2)
     registry.stage(name, "staging", 1)
+    rules = [StageRule(stage="shared", max_holders=2)]
+    graph = StageGraph(rules=rules)
+    stub.SetStageGraph(api.SetStageGraphRequest(name=name, graph=graph))
+    for number, beside in ((1, False), (2, True), (2, False)):
+        version = f"{name}/versions/{number}"
+        stub.SetStage(
+            api.SetStageRequest(
+                name=f"{name}/stages/shared", version=version, beside=beside, weight=10
+            )
+        )
+    stub.RollBack(api.RollBackRequest(name=f"{name}/stages/shared"))
+    stub.UnsetStage(api.UnsetStageRequest(name=f"{name}/stages/shared"))
     stub.UnsetStage(api.UnsetStageRequest(name=f"{name}/stages/staging", reason="😀"))
     stub.UpdateModel(api.UpdateModelRequest(model=Model(name=name, tags={"x": "1", "y": "2"})))
     stub.UpdateModel(api.UpdateModelRequest(model=Model(name=name, tags={"y": "3"})))
@@ -59,6 +71,10 @@ async def test_no_read_walks_a_whole_table(registry: Registry) -> None:
     await db.execute("SET enable_seqscan = off")
     for sql, arguments in (
         (versions.OF_TARGET, (f"{name}/aliases/champion",)),
+        (
+            versions.OF_TARGETS,
+            ([f"{name}/aliases/champion"], [name], ["/aliases/champion"]),
+        ),
         (versions.ONE, (name, 1)),
         (models.ONE, (name,)),
         (targets.ONE, (f"{name}/aliases/champion",)),

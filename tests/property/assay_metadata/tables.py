@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable
 
-from assay_events.projection import OPEN, Add, Change, Drop, Put, Write
+from assay_events.projection import OPEN, Add, Carry, Change, Drop, Put, Write
 
 KEYS = {
     "namespace": ("name",),
     "mark": ("name",),
     "model": ("name",),
+    "model_name": ("name",),
     "model_tag": ("model", "key"),
     "version": ("model", "number"),
     "version_tag": ("model", "number", "key"),
     "version_param": ("model", "number", "key"),
     "version_metric": ("model", "number", "place"),
-    "holding": ("name",),
+    "holding": ("name", "number"),
+    "stage_graph": ("name",),
     "history": ("revision",),
 }
 
@@ -52,12 +54,22 @@ class Tables:
             row["to"] = revision
         match write:
             case Put():
-                rows.append({**write.row, "from_": revision, "to": OPEN})
+                carried = self._carried(write.carry) if write.carry else {}
+                rows.append({**write.row, **carried, "from_": revision, "to": OPEN})
             case Change():
                 (row,) = before
                 rows.append({**row, **write.changes, "from_": revision, "to": OPEN})
             case Drop():
                 assert before, "only what holds can end"
+
+    def _carried(self, carry: Carry) -> dict[str, object]:
+        key = self._values(carry.table, dict(carry.key))
+        (row,) = (
+            r
+            for r in self.rows[carry.table]
+            if r["to"] == OPEN and self._values(carry.table, r) == key
+        )
+        return {here: row[there] for here, there in carry.columns.items()}
 
     def _key(self, write: Write) -> tuple[object, ...]:
         row = write.row if isinstance(write, Add | Put) else write.key

@@ -103,8 +103,8 @@ def test_keys_may_be_quoted_and_have_dots() -> None:
     ("text", "advice"),
     [
         ("colour = red", "Filter by one of alias, is_open, name, resource, score, size, state"),
-        ("size", "Write one of = != < <= > >= : after the field"),
-        ("size =", "Write a value after the comparator"),
+        ("size", "Write one of = != < <= > >= : IN LIKE after the field"),
+        ("size =", "Write a value there"),
         ("= 1", "Write the name of a field"),
         ("(size = 1", "Close the parenthesis"),
         ("size = 1)", "Balance the parentheses"),

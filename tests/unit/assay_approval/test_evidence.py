@@ -49,3 +49,10 @@ def test_long_metrics_are_kept_by_digest() -> None:
     found = kept(*[Metric(key="k" * 1000, value=math.pi)] * 17)
     assert "metrics_digest" in json.loads(found)
     assert "metrics" not in json.loads(found)
+
+
+def test_files_that_lie_elsewhere_are_seen_by_who_approves() -> None:
+    version = ModelVersion(name=str(VERSION), external_uri="oci://registry.example/churn")
+    told = json.loads(evidence(version, MAX_EVIDENCE_BYTES))
+    assert told["external_uri"] == "oci://registry.example/churn"
+    assert "external_uri" not in json.loads(kept())

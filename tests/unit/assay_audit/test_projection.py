@@ -18,7 +18,14 @@ from assay.approval.v1.events_pb2 import (
 )
 from assay.approval.v1.resources_pb2 import PolicyRef
 from assay.event.v1.envelope_pb2 import Envelope
-from assay.metadata.v1.events_pb2 import AliasUnset, ModelCreated, ModelVersionRegistered, StageSet
+from assay.metadata.v1.events_pb2 import (
+    AliasUnset,
+    ModelCreated,
+    ModelVersionRegistered,
+    StageHoldersSet,
+    StageSet,
+)
+from assay.metadata.v1.resources_pb2 import StageHolder
 from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_audit.projection import apply
@@ -127,8 +134,8 @@ def test_what_the_rows_of_the_answer_are() -> None:
             "holding",
             {
                 "name": STAGE,
-                "version": VERSION,
-                "approval": APPROVAL,
+                "versions": [VERSION],
+                "approvals": [APPROVAL],
                 "actor": BOB,
                 "revision": 7,
                 "enter_time": NOW,
@@ -137,7 +144,13 @@ def test_what_the_rows_of_the_answer_are() -> None:
     ]
     (emptied,) = rest(AliasUnset(name=f"{CHURN}/aliases/champion"))
     assert isinstance(emptied, Put)
-    assert emptied.row["version"] == ""
+    assert emptied.row["versions"] == []
+    several = StageHoldersSet(
+        name=STAGE, holders=[StageHolder(version=VERSION, weight=90), StageHolder(version="v")]
+    )
+    (shared,) = rest(several)
+    assert isinstance(shared, Put)
+    assert (shared.row["versions"], shared.row["approvals"]) == ([VERSION, "v"], ["", ""])
     assert rest(ModelVersionRegistered(name=VERSION, manifest_digest=DIGEST)) == [
         Add(
             "registration",

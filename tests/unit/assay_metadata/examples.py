@@ -7,6 +7,8 @@ from assay.metadata.v1.events_pb2 import (
     ModelArchived,
     ModelCreated,
     ModelFields,
+    ModelNameClaimed,
+    ModelRenamed,
     ModelUpdated,
     ModelVersionArchived,
     ModelVersionRegistered,
@@ -14,6 +16,7 @@ from assay.metadata.v1.events_pb2 import (
 )
 
 CHURN = "namespaces/default/models/churn"
+ATTRITION = "namespaces/default/models/attrition"
 CHAMPION = f"{CHURN}/aliases/champion"
 PRODUCTION = f"{CHURN}/stages/production"
 GRANT = "namespaces/default/approvals/5f2a0000-0000-4000-8000-000000000001"
@@ -22,6 +25,8 @@ DIGEST = "sha256:" + "9f" * 32
 
 created = ModelCreated(name=CHURN, description="Who leaves", tags={"team": "risk"})
 archived = ModelArchived(name=CHURN)
+claimed = ModelNameClaimed(name=ATTRITION, model=CHURN)
+renamed = ModelRenamed(name=CHURN, display_name="attrition", previous_display_name="churn")
 
 
 def version(number: int) -> str:
@@ -30,6 +35,10 @@ def version(number: int) -> str:
 
 def registered(number: int, digest: str = DIGEST) -> ModelVersionRegistered:
     return ModelVersionRegistered(name=version(number), number=number, manifest_digest=digest)
+
+
+def drafted(number: int) -> ModelVersionRegistered:
+    return ModelVersionRegistered(name=version(number), number=number, is_draft=True)
 
 
 def version_archived(number: int) -> ModelVersionArchived:

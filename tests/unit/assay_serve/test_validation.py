@@ -63,9 +63,9 @@ def test_a_required_message_must_be_there() -> None:
 
 
 def test_a_required_field_inside_is_named_by_its_path() -> None:
-    request = registered()
-    request.model_version.manifest_digest = ""
-    assert refused(request) == (Reason.REASON_REQUIRED, "model_version.manifest_digest")
+    request = approval_api.PublishPolicyRequest(parent="namespaces/default", policy_id="two")
+    request.policy.etag = '"1"'
+    assert refused(request) == (Reason.REASON_REQUIRED, "policy.spec")
 
 
 def test_a_required_list_must_have_an_entry_and_each_entry_what_it_requires() -> None:
