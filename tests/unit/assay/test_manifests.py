@@ -62,7 +62,7 @@ def test_a_path_that_is_accepted_stays_below_its_folder(path: str) -> None:
         manifests.check_path(path)
     except Invalid:
         return
-    root = "/root/folder"
+    root = "/models/folder"
     assert os.path.normpath(f"{root}/{path}") == f"{root}/{path}"
 
 
