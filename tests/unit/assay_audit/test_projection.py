@@ -232,7 +232,7 @@ def tampered(field: str, value: object) -> ApprovalSigned:
         tampered("public_key", keys.generate().public),
         tampered("name", APPROVAL.replace("1", "2")),
         tampered("signer", BOB.replace("7", "8")),
-        tampered("key", KEY[:-1] + "0"),
+        tampered("key", KEY[:-1] + ("1" if KEY.endswith("0") else "0")),
         signed(lambda record: replace(record, deployment=BOB.removeprefix("principals/"))),
         signed(lambda record: replace(record, meaning=Meaning.REJECTED)),
         signed(lambda record: replace(record, printed_name_commitment="")),
