@@ -43,7 +43,7 @@ def unavailable(call: Callable[[], object]) -> None:
     with refused("UNAVAILABLE", "UNAVAILABLE") as caught:
         call()
     assert caught.value.retry_seconds > 0
-    assert time.monotonic() - started < 9
+    assert time.monotonic() - started < 60  # not for ever
 
 
 @pytest.mark.parametrize("away", [killed, frozen])
