@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,7 +38,9 @@ def open_sync(address: str, calls: Calls) -> grpc.Channel:
 def open_async(address: str, calls: Calls) -> aio.Channel:
     """Return a channel of grpc.aio to `address`."""
     return aio.insecure_channel(
-        address, options=_OPTIONS, interceptors=[_AsyncUnary(calls), _AsyncStream(calls)]
+        address,
+        options=_OPTIONS,
+        interceptors=[_AsyncUnary(calls), _AsyncStream(calls), _AsyncExchange(calls)],
     )
 
 
@@ -54,7 +56,11 @@ class _Details(grpc.ClientCallDetails):
     compression: grpc.Compression | None
 
 
-class _SyncInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+class _SyncInterceptor(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
@@ -85,6 +91,17 @@ class _SyncInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientI
         """Send `request` once, with the caller's identity and the deadline it was given."""
         return continuation(
             self._details(client_call_details, client_call_details.timeout), request
+        )
+
+    def intercept_stream_stream(
+        self,
+        continuation: "Callable[[grpc.ClientCallDetails, Iterator[_Request]], _CallIterator[_Response]]",  # noqa: E501
+        client_call_details: grpc.ClientCallDetails,
+        request_iterator: Iterator[_Request],
+    ) -> "_CallIterator[_Response]":
+        """Send requests once, with the caller's identity and the deadline that was given."""
+        return continuation(
+            self._details(client_call_details, client_call_details.timeout), request_iterator
         )
 
     def _details(self, given: grpc.ClientCallDetails, timeout: float | None) -> _Details:
@@ -139,6 +156,26 @@ class _AsyncStream(aio.UnaryStreamClientInterceptor):
         timeout = client_call_details.timeout
         return await continuation(
             _async_details(self._calls, client_call_details, timeout), request
+        )
+
+
+class _AsyncExchange(aio.StreamStreamClientInterceptor):
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def intercept_stream_stream(
+        self,
+        continuation: Callable[
+            [aio.ClientCallDetails, AsyncIterable[_Request] | Iterable[_Request]],
+            Awaitable[aio.StreamStreamCall[_Request, _Response]],
+        ],
+        client_call_details: aio.ClientCallDetails,
+        request_iterator: AsyncIterable[_Request] | Iterable[_Request],
+    ) -> aio.StreamStreamCall[_Request, _Response]:
+        """Send requests once, with the caller's identity and the deadline that was given."""
+        timeout = client_call_details.timeout
+        return await continuation(
+            _async_details(self._calls, client_call_details, timeout), request_iterator
         )
 
 

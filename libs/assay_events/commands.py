@@ -129,6 +129,21 @@ class Commands:
         """Return whether a request has written its events already."""
         return (await self.fold(decider, name)).first_revision(request_id) > 0
 
+    async def is_repeated(
+        self, decider: Decider[Any, State, Event], name: str, folded: Folded[State], intent: Intent
+    ) -> bool:
+        """Return whether this very request has written its events already; read only the first.
+
+        `folded` is the aggregate called `name`. Refuse a request id that another request used.
+        """
+        first_revision = folded.first_revision(intent.request_id)
+        if not first_revision:
+            return False
+        stored = await self._store.read_one(decider.subject(name), first_revision)
+        if stored is not None:
+            _check_same_request(codec.decode_leniently(stored), intent)
+        return stored is not None
+
     async def _attempt(
         self,
         decider: Decider[Command, State, Event],

@@ -64,6 +64,12 @@ class JetStream:
                 found += stored
         return found
 
+    async def read_one(self, nats_subject: str, revision: int) -> Stored | None:
+        """Return the first message of a subject from a revision on."""
+        request = {"seq": revision, "next_by_subj": nats_subject}
+        answer = await self._connection.direct_get(STREAM, json.dumps(request).encode())
+        return None if _status(answer) == _MISSING else _stored(answer)
+
     async def last_revision(self) -> int:
         """Return the revision of the stream's newest message."""
         answer = await self._connection.api(f"STREAM.INFO.{STREAM}")

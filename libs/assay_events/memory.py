@@ -45,6 +45,10 @@ class MemoryStore:
         """Return the messages of a subject after a revision, oldest first."""
         return [m for m in self.messages[after:] if m.nats_subject == nats_subject]
 
+    async def read_one(self, nats_subject: str, revision: int) -> Stored | None:
+        """Return the first message of a subject from a revision on."""
+        return next(iter(await self.read_subject(nats_subject, revision - 1)), None)
+
     async def last_revision(self) -> int:
         """Return the revision of the newest message."""
         return len(self.messages)

@@ -32,6 +32,10 @@ class EventStore(Protocol):
         """Return the messages of a subject after a revision, oldest first, fresh."""
         ...
 
+    async def read_one(self, nats_subject: str, revision: int) -> Stored | None:
+        """Return the first message of a subject from a revision on, fresh, None for none."""
+        ...
+
     async def last_revision(self) -> int:
         """Return the revision of the stream's newest message, 0 for none."""
         ...

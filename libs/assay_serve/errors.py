@@ -90,7 +90,7 @@ def _refusal(error: Refusal) -> Answer:
     metadata = error.metadata
     match error:
         case Invalid():
-            return _bad_request(error.reason, error.message, error.field)
+            return _bad_request(error.reason, error.message, error.field, metadata)
         case NotFound():
             details = (error_details_pb2.ResourceInfo(resource_name=error.name),)
             return Answer(code_pb2.NOT_FOUND, error.reason, error.message, metadata, details)
@@ -106,7 +106,7 @@ def _refusal(error: Refusal) -> Answer:
         case Aborted():
             return Answer(code_pb2.ABORTED, error.reason, error.message, metadata)
         case _:
-            return _bad_request(error.reason, error.message)
+            return _bad_request(error.reason, error.message, "", metadata)
 
 
 def _outside(error: BaseException, request_id: str) -> Answer:
@@ -159,12 +159,14 @@ def _packed(detail: Message) -> any_pb2.Any:
     return packed
 
 
-def _bad_request(reason: Reason.ValueType, message: str, where: str = "") -> Answer:
+def _bad_request(
+    reason: Reason.ValueType, message: str, where: str = "", about: Mapping[str, str] | None = None
+) -> Answer:
     violation = error_details_pb2.BadRequest.FieldViolation(
         field=where, description=message, reason=short(reason)
     )
     details = (error_details_pb2.BadRequest(field_violations=[violation]),)
-    metadata = {"field": where} if where else {}
+    metadata = {**(about or {}), **({"field": where} if where else {})}
     return Answer(code_pb2.INVALID_ARGUMENT, reason, message, metadata, details)
 
 

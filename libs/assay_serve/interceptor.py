@@ -7,8 +7,8 @@ request's bytes itself, so that malformed bytes are refused like everything else
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import uuid4
@@ -31,9 +31,11 @@ DEFAULT_DEADLINE_SECONDS = 10.0
 
 Unary: TypeAlias = Callable[[Message, Call], Awaitable[Message]]
 Stream: TypeAlias = Callable[[Message, Call], AsyncGenerator[Message, None]]
+Exchange: TypeAlias = Callable[[AsyncIterator[Message], Call], AsyncGenerator[Message, None]]
 RawContext: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 RawUnary: TypeAlias = Callable[[bytes, RawContext], Awaitable[bytes]]
 RawStream: TypeAlias = Callable[[bytes, RawContext], AsyncGenerator[bytes, None]]
+RawExchange: TypeAlias = Callable[[AsyncIterator[bytes], RawContext], AsyncGenerator[bytes, None]]
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -96,32 +98,59 @@ class Interceptor:
         """Return the streaming `handler` with everything around it, but no deadline of ours."""
 
         async def respond(raw: bytes, context: RawContext) -> AsyncGenerator[bytes, None]:
-            started = time.monotonic()
-            left: float | None = context.time_remaining()
-            code = grpc.StatusCode.OK
-            try:
-                deadline = math.inf if left is None else started + left
-                call, request = self._admit(method, raw, context, deadline)
+            async with self._told(method, context):
+                call, request = self._admit(method, raw, context, _deadline(context))
                 current.set(call)
                 async with aclosing(handler(request, call)) as responses:
                     async for response in responses:
                         yield response.SerializeToString()
-            except (asyncio.CancelledError, GeneratorExit):
-                code = grpc.StatusCode.CANCELLED
-                raise
-            except Exception as error:  # noqa: BLE001 - the table knows them all
-                answer = _answer(method, error)
-                code = answer.status_code
-                await context.abort(code, answer.message, answer.trailing_metadata)
-            finally:
-                self._record(method, code, started)
 
         return respond
+
+    def exchange(self, method: Method, handler: Exchange) -> RawExchange:
+        """Return the `handler` of a stream of requests with everything around it.
+
+        Who calls is asked once; each request is checked when the handler takes it.
+        """
+
+        async def respond(
+            raws: AsyncIterator[bytes], context: RawContext
+        ) -> AsyncGenerator[bytes, None]:
+            async with self._told(method, context):
+                call = self._identify(method, context, _deadline(context))
+                current.set(call)
+                async with aclosing(handler(_checked(method, raws), call)) as responses:
+                    async for response in responses:
+                        yield response.SerializeToString()
+
+        return respond
+
+    @asynccontextmanager
+    async def _told(self, method: Method, context: RawContext) -> AsyncIterator[None]:
+        """Tell the caller of a stream whatever ends it."""
+        started = time.monotonic()
+        code = grpc.StatusCode.OK
+        try:
+            yield
+        except (asyncio.CancelledError, GeneratorExit):
+            code = grpc.StatusCode.CANCELLED
+            raise
+        except Exception as error:  # noqa: BLE001 - the table knows them all
+            answer = _answer(method, error)
+            code = answer.status_code
+            await context.abort(code, answer.message, answer.trailing_metadata)
+        finally:
+            self._record(method, code, started)
 
     def _admit(
         self, method: Method, raw: bytes, context: RawContext, deadline: float
     ) -> tuple[Call, Message]:
         """Return the call and its request; raise where it may not reach the handler."""
+        call = self._identify(method, context, deadline)
+        return call, _parsed(method, raw)
+
+    def _identify(self, method: Method, context: RawContext, deadline: float) -> Call:
+        """Return the call; raise where this caller may not make it."""
         authorization = traceparent = ""
         for key, value in context.invocation_metadata() or ():
             if key == "authorization" and isinstance(value, str):
@@ -130,9 +159,7 @@ class Interceptor:
                 traceparent = parse_traceparent(value).text
         actor = self._identities.actor(authorization)
         authorise(actor, method.path, is_internal=method.is_internal)
-        request = method.parse(raw)
-        method.check(request)
-        return Call(method.path, actor, deadline, traceparent), request
+        return Call(method.path, actor, deadline, traceparent)
 
     async def _run(self, handler: Unary, call: Call, request: Message) -> bytes:
         with self._span(call) as traced:
@@ -151,6 +178,24 @@ class Interceptor:
     def _record(self, method: Method, code: grpc.StatusCode, started: float) -> None:
         if self._telemetry is not None:
             self._telemetry.record(method.path, code.name, started)
+
+
+def _deadline(context: RawContext) -> float:
+    """Return when the caller stops waiting, on the clock of `time.monotonic`."""
+    left: float | None = context.time_remaining()
+    return math.inf if left is None else time.monotonic() + left
+
+
+async def _checked(method: Method, raws: AsyncIterator[bytes]) -> AsyncGenerator[Message, None]:
+    """Yield each request of a stream; refuse one that the handler may not see."""
+    async for raw in raws:
+        yield _parsed(method, raw)
+
+
+def _parsed(method: Method, raw: bytes) -> Message:
+    request = method.parse(raw)
+    method.check(request)
+    return request
 
 
 def _answer(method: Method, error: Exception) -> Answer:

@@ -83,6 +83,10 @@ class LateStore:
         """Return what the store does."""
         return await self._connected.read_subject(nats_subject, after)
 
+    async def read_one(self, nats_subject: str, revision: int) -> Stored | None:
+        """Return what the store does."""
+        return await self._connected.read_one(nats_subject, revision)
+
     async def last_revision(self) -> int:
         """Return what the store does."""
         return await self._connected.last_revision()

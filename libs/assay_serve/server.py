@@ -87,9 +87,12 @@ def _handlers(binding: Binding, interceptor: Interceptor) -> grpc.GenericRpcHand
     for descriptor in service.methods:
         method = interceptor.method(descriptor)
         handler = getattr(binding.servicer, descriptor.name)
+        if descriptor.client_streaming and not descriptor.server_streaming:
+            raise TypeError(f"Answer each request of {method.path}: it is a stream.")
         if descriptor.client_streaming:
-            raise TypeError(f"Write {method.path} without a stream of requests.")
-        if descriptor.server_streaming:
+            exchange = interceptor.exchange(method, handler)
+            methods[descriptor.name] = grpc.stream_stream_rpc_method_handler(exchange)
+        elif descriptor.server_streaming:
             stream = interceptor.stream(method, handler)
             methods[descriptor.name] = grpc.unary_stream_rpc_method_handler(stream)
         else:

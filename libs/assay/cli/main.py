@@ -5,6 +5,7 @@ import typer
 from assay.cli import (
     approvals,
     audit,
+    imports,
     keys,
     lineage,
     logins,
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (stack, transfers, models, moves, approvals, audit, logins):
+for part in (stack, transfers, models, moves, approvals, audit, logins, imports):
     app.registered_commands += part.app.registered_commands
 for name, group in (
     ("alias", moves.alias_app),
@@ -32,6 +33,7 @@ for name, group in (
     ("approval", approvals.approval_app),
     ("key", keys.app),
     ("audit", audit.audit_app),
+    ("import", imports.import_app),
 ):
     app.add_typer(group, name=name, no_args_is_help=True)
 

@@ -210,6 +210,27 @@ class EndGrant:
     approval: str
 
 
+@dataclass(frozen=True, slots=True)
+class ImportItem:
+    """One thing of a batch, as the commands that would have made it; `field` says where it stands.
+
+    A version has its `number`: it is the next one, or nothing is written.
+    """
+
+    field: str
+    commands: tuple["Command", ...]
+    number: int = 0
+    is_number_given: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportBatch:
+    """Do what each item asks, in order, or nothing at all."""
+
+    model: str
+    items: tuple[ImportItem, ...]
+
+
 Command: TypeAlias = (
     CreateModel
     | ClaimName
@@ -228,4 +249,5 @@ Command: TypeAlias = (
     | UnsetTarget
     | MoveByGrant
     | EndGrant
+    | ImportBatch
 )

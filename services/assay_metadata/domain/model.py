@@ -32,7 +32,7 @@ from assay.metadata.v1.events_pb2 import (
     StageUnset,
 )
 from assay_events.decider import AlreadyExists, Decider
-from assay_metadata.domain import fields, rollback, targets, versions
+from assay_metadata.domain import fields, importing, rollback, targets, versions
 from assay_metadata.domain.commands import (
     ArchiveModel,
     ArchiveVersion,
@@ -40,6 +40,7 @@ from assay_metadata.domain.commands import (
     Command,
     CreateModel,
     EndGrant,
+    ImportBatch,
     MoveByGrant,
     RegisterVersion,
     RenameModel,
@@ -94,6 +95,8 @@ def decide(command: Command, state: Model) -> Sequence[Event]:
             return targets.move_by_grant(command, state)
         case EndGrant():
             return targets.end_grant(command, state)
+        case ImportBatch():
+            return importing.import_batch(command, state, decide)
     assert_never(command)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import assay.metadata.v1.metadata_service_pb2 as api
+from assay.metadata.v1.resources_pb2 import Model
 from assay.names import ModelName, NamespaceName, model_id
 from assay_events.commands import Intent, check_etag
 from assay_events.decider import NotFound
@@ -42,15 +43,7 @@ class Models(Parts):
         parent, given = NamespaceName.parse(request.parent), request.model
         name = ModelName(parent.namespace, model_id(request.model_id))
         await self._require(parent)
-        command = CreateModel(
-            str(name),
-            given.description,
-            dict(given.tags),
-            owners=tuple(given.owners),
-            intended_use=given.intended_use,
-            tier=given.tier,
-            imported=given.imported,
-        )
+        command = creation(name, given)
         done = await self._commands.handle(MODEL, str(name), command, intent(request, context))
         return api.CreateModelResponse(model=answers.model(done), consistency_token=done.token)
 
@@ -165,3 +158,16 @@ class Models(Parts):
             return api.ListModelHistoryResponse(
                 entries=found, next_page_token=next_page_token, consistency_token=snapshot.token
             )
+
+
+def creation(name: ModelName, given: Model) -> CreateModel:
+    """Return the command that creates a model, as a request gives it."""
+    return CreateModel(
+        str(name),
+        given.description,
+        dict(given.tags),
+        owners=tuple(given.owners),
+        intended_use=given.intended_use,
+        tier=given.tier,
+        imported=given.imported,
+    )

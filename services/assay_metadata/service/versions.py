@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import assay.metadata.v1.metadata_service_pb2 as api
+from assay.artifact.v1.resources_pb2 import Manifest
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.events_pb2 import ModelVersionRegistered
 from assay.metadata.v1.resources_pb2 import ModelVersion
@@ -178,35 +179,11 @@ class Versions(Parts):
 
     async def _registration(self, model: ModelName, given: ModelVersion) -> RegisterVersion:
         """Return the command that registers a version, with what others know of it."""
-        command = RegisterVersion(
-            str(model),
-            given.manifest_digest,
-            description=given.description,
-            metrics=tuple(given.metrics),
-            params=dict(given.params),
-            tags=dict(given.tags),
-            run=_run(given.run, model.parent),
-            card=card_of(given),
-            signature=given.signature,
-            format=given.format,
-            parent_versions=await self._parents(model, given.parent_versions),
-            semantic_version=given.semantic_version,
-            external_uri=given.external_uri,
-            is_draft=given.is_draft,
-            imported=given.imported,
-        )
-        if not given.manifest_digest:
+        command = registration(model, given, await self._parents(model, given.parent_versions))
+        if not is_kept(given):
             return command
         artifact = ArtifactName.of(model.parent, given.manifest_digest)
-        if given.external_uri:  # the digest is the caller's word: nobody here has the files
-            return replace(command, manifest_digest=artifact.digest)
-        manifest = await ports.committed_manifest(self._peers, artifact)
-        return replace(
-            command,
-            manifest_digest=artifact.digest,
-            size_bytes=manifest.size_bytes,
-            file_count=manifest.file_count,
-        )
+        return with_files(command, await ports.committed_manifest(self._peers, artifact))
 
     async def _parents(self, model: ModelName, names: Sequence[str]) -> tuple[str, ...]:
         """Return the versions that another was made from by their lasting names."""
@@ -222,6 +199,38 @@ class Versions(Parts):
             existing(str(parent.parent), state)
             known_version(str(parent.parent), parent.number, state)
         return tuple(dict.fromkeys(map(str, parents)))
+
+
+def registration(model: ModelName, given: ModelVersion, parents: Sequence[str]) -> RegisterVersion:
+    """Return the command that registers a version, as a request gives it."""
+    digest = given.manifest_digest
+    return RegisterVersion(
+        str(model),
+        ArtifactName.of(model.parent, digest).digest if digest else "",
+        description=given.description,
+        metrics=tuple(given.metrics),
+        params=dict(given.params),
+        tags=dict(given.tags),
+        run=_run(given.run, model.parent),
+        card=card_of(given),
+        signature=given.signature,
+        format=given.format,
+        parent_versions=tuple(parents),
+        semantic_version=given.semantic_version,
+        external_uri=given.external_uri,
+        is_draft=given.is_draft,
+        imported=given.imported,
+    )
+
+
+def is_kept(given: ModelVersion) -> bool:
+    """Return whether the artifact service has the files; else the digest is the caller's word."""
+    return bool(given.manifest_digest) and not given.external_uri
+
+
+def with_files(command: RegisterVersion, manifest: Manifest) -> RegisterVersion:
+    """Return the command with what the artifact service knows of the files."""
+    return replace(command, size_bytes=manifest.size_bytes, file_count=manifest.file_count)
 
 
 async def _resolve(snapshot: Snapshot, name: AliasName | StageName) -> ModelVersion:

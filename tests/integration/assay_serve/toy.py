@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import grpc
+from google.protobuf.message import Message
 
 from assay.event.v1 import event_service_pb2 as events_api
 from assay.metadata.v1 import metadata_service_pb2 as api
@@ -65,11 +66,22 @@ async def _echo(request: api.CreateModelRequest, _: Context) -> api.CreateModelR
     return api.CreateModelResponse(consistency_token=request.model_id)
 
 
+Exchange = Callable[[AsyncIterator[api.ImportRequest], Context], AsyncIterator[Message]]
+
+
+async def _echo_each(
+    requests: AsyncIterator[api.ImportRequest], _: Context
+) -> AsyncIterator[Message]:
+    async for request in requests:
+        yield api.ImportResponse(batch=request.batch)
+
+
 class Toy:
     """Answers CreateModel and GetModel with `behaviour`; other methods are not there."""
 
     def __init__(self) -> None:
         self.behaviour: Behaviour = _echo
+        self.exchange: Exchange = _echo_each
 
     async def CreateModel(  # noqa: N802 - the name of the rpc
         self, request: api.CreateModelRequest, context: Context
@@ -81,6 +93,12 @@ class Toy:
     ) -> api.GetModelResponse:
         await self.behaviour(create(), context)
         return api.GetModelResponse()
+
+    async def Import(  # noqa: N802 - the name of the rpc
+        self, requests: AsyncIterator[api.ImportRequest], context: Context
+    ) -> AsyncIterator[Message]:
+        async for response in self.exchange(requests, context):
+            yield response
 
     async def Watch(  # noqa: N802 - the name of the rpc
         self, request: events_api.WatchRequest, _: Context
