@@ -134,8 +134,8 @@ def model_of(item: api.ImportItem) -> str:
     match item.WhichOneof("item"):
         case "model":
             return str(ModelName.parse(item.model.name))
-        case "finished_model":
-            return str(ModelName.parse(item.finished_model.name))
+        case "changed_model":
+            return str(ModelName.parse(item.changed_model.name))
         case "model_version":
             return str(VersionName.parse(item.model_version.name).parent)
         case "alias":

@@ -102,8 +102,8 @@ def renamed(item: ImportItem, namespace: str) -> ImportItem:
     match given.WhichOneof("item"):
         case "model":
             given.model.name = moved(given.model.name)
-        case "finished_model":
-            given.finished_model.name = moved(given.finished_model.name)
+        case "changed_model":
+            given.changed_model.name = moved(given.changed_model.name)
         case "model_version":
             version = given.model_version
             version.name, version.run = moved(version.name), moved(version.run)

@@ -11,7 +11,6 @@ from assay_metadata.domain.holders import change
 from assay_metadata.domain.state import Event, Model, evolve
 
 MOST_EVENTS = 1000  # an atomic batch of the event store holds no more
-MOST_EVENT_BYTES = 1_000_000  # a message of the event store holds 1 MiB, with the envelope
 
 _Decide: TypeAlias = Callable[[Command, Model], Sequence[Event]]
 _Refusal = TypeVar("_Refusal", bound=Refusal)
@@ -53,9 +52,7 @@ def _import_item(item: ImportItem, state: Model, decide: _Decide) -> tuple[Seque
     before, events = state, list[Event]()
     for command in item.commands:
         own = decide(command, state)
-        for event in own:
-            _check_size(event)
-            state = evolve(state, event)
+        state = reduce(evolve, own, state)
         events += own
     target = _target(item)
     if target:  # its holders enter at once: nothing can be rolled back to some of them
@@ -84,12 +81,3 @@ def _check_number(item: ImportItem, state: Model) -> None:
     raise Aborted(
         Reason.REASON_LOST_RACE, "Send the batch again: another version was registered meanwhile."
     )
-
-
-def _check_size(event: Event) -> None:
-    size = event.ByteSize()
-    if size > MOST_EVENT_BYTES:
-        raise Invalid(
-            Reason.REASON_TOO_LARGE,
-            f"Keep what one item says within {MOST_EVENT_BYTES} bytes; it has {size}.",
-        )

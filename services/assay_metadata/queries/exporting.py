@@ -1,6 +1,8 @@
 """What an export reads: pages of models, and of versions with what points at them."""
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import assay.metadata.v1.metadata_service_pb2 as api
 from assay.metadata.v1.resources_pb2 import Alias, Model, ModelVersion, Stage
@@ -9,16 +11,17 @@ from assay_metadata.queries import models, targets, versions
 from assay_serve.postgres import Snapshot
 
 PAGE_SIZE = 500
+END = 2**63 - 1  # no version has this number
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some versions of a model by number; aliases and stages come with the last of them."""
+    """Some versions of a model by number; aliases and stages come with the last of all."""
 
-    versions: list[ModelVersion]
-    aliases: list[Alias]
-    stages: list[Stage]
-    is_last: bool
+    versions: deque[ModelVersion] = field(default_factory=deque)
+    aliases: Sequence[Alias] = ()
+    stages: Sequence[Stage] = ()
+    is_last: bool = False
 
 
 async def page_of_models(
@@ -29,15 +32,19 @@ async def page_of_models(
     return await models.page(snapshot, parent, request)
 
 
-async def page_of_model(snapshot: Snapshot, name: ModelName, after: int) -> Page:
-    """Return the versions of a model that follow number `after`."""
+async def page_of_model(snapshot: Snapshot, name: ModelName, after: int, until: int) -> Page:
+    """Return the versions of a model that follow number `after`, up to `until`."""
     request = api.ListModelVersionsRequest(
-        parent=str(name), page_size=PAGE_SIZE, filter=f"number > {after}", order_by="number"
+        parent=str(name),
+        page_size=PAGE_SIZE,
+        filter=f"number > {after} AND number <= {until}",
+        order_by="number",
     )
     found, next_page_token = await versions.page(snapshot, name, request)
-    if next_page_token:
-        return Page(found, [], [], is_last=False)
-    return Page(found, await _aliases(snapshot, name), await _stages(snapshot, name), is_last=True)
+    if next_page_token or until != END:
+        return Page(deque(found), is_last=not next_page_token)
+    aliases, stages = await _aliases(snapshot, name), await _stages(snapshot, name)
+    return Page(deque(found), aliases, stages, is_last=True)
 
 
 async def _aliases(snapshot: Snapshot, name: ModelName) -> list[Alias]:

@@ -1,20 +1,28 @@
 """The order of an export: whatever a version was made from comes before it, also across models."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import assay.metadata.v1.metadata_service_pb2 as api
-from assay.metadata.v1.resources_pb2 import Model, ModelVersion, StageGraph, StageRule, State
-from assay.names import ModelName, VersionName
+from assay.metadata.v1.resources_pb2 import (
+    Alias,
+    Model,
+    ModelVersion,
+    Stage,
+    StageGraph,
+    StageRule,
+    State,
+)
+from assay.names import ModelName, StageName, VersionName
 from assay.type.v1.moment_pb2 import Moment
+from assay_metadata.domain.graph import MOST_HOLDERS
 from assay_metadata.queries import exporting, models
 from assay_serve.call import Context
 from assay_serve.postgres import Reads, Snapshot
 
 _MOST_ITEMS = 500
 _MOST_BYTES = 2 * 1024 * 1024  # and one item more, which is smaller: less than 4 MiB
-_ALL = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +39,13 @@ class Pinned:
         return self.reads.at(self.token, Moment(revision=self.revision), self.context)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Way:
-    """A model that is walked up to a version, or to its end."""
+    """A model that is walked up to a version, or to its end, and what is read of it already."""
 
     model: Model
-    until: int = _ALL
+    until: int = exporting.END
+    page: exporting.Page = field(default_factory=exporting.Page)
 
     @property
     def name(self) -> ModelName:
@@ -60,11 +69,13 @@ class Walk:
         """Yield all of a model, and before it what it needs of others."""
         ways = [_Way(model)]
         while ways:
-            needed = await self._go(ways[-1], before=ways[0].name)
-            if needed is None:
-                ways.pop()
-            else:
+            way = ways[-1]
+            await self._read_on(way)
+            needed = self._take(way, before=ways[0].name)
+            if needed is not None:
                 ways.append(await self._way(needed))
+            elif way.page.is_last:
+                self._end(ways.pop())
             for part in self._parts.full():
                 yield part
         for part in self._parts.rest():
@@ -74,26 +85,33 @@ class Walk:
         async with self._pinned.snapshot() as snapshot:
             return _Way(await models.get(snapshot, needed.parent), needed.number)
 
-    async def _go(self, way: _Way, before: ModelName) -> VersionName | None:
-        """Go on until the end of the way, or until a version of another model is needed first."""
+    async def _read_on(self, way: _Way) -> None:
+        """Read the next page, where all that was read is taken."""
         if way.model.name not in self._begun:
-            self._parts.add(way, api.ImportItem(model=_opening(way.model)))
-        at = self._begun.setdefault(way.model.name, 0)
-        while at < way.until:
+            self._parts.add(way.model, opening(way.model))
+            self._begun[way.model.name] = 0
+        if not way.page.versions:
+            at = self._begun[way.model.name]
             async with self._pinned.snapshot() as snapshot:
-                page = await exporting.page_of_model(snapshot, way.name, at)
-            for version in page.versions:
-                needed = self._needed(version, before)
-                if needed is not None:
-                    return needed
-                self._parts.add(way, api.ImportItem(model_version=version))
-                at = self._begun[way.model.name] = version.number
-                if at == way.until:
-                    return None
-            if page.is_last:
-                self._finish(way, page)
-                return None
+                way.page = await exporting.page_of_model(snapshot, way.name, at, way.until)
+
+    def _take(self, way: _Way, before: ModelName) -> VersionName | None:
+        """Take what was read, until a version of another model is needed first."""
+        while way.page.versions:
+            needed = self._needed(way.page.versions[0], before)
+            if needed is not None:
+                return needed
+            version = way.page.versions.popleft()
+            self._parts.add(way.model, api.ImportItem(model_version=version))
+            self._begun[way.model.name] = version.number
         return None
+
+    def _end(self, way: _Way) -> None:
+        if way.until != exporting.END:
+            return
+        for item in ending(way.model, way.page.aliases, way.page.stages):
+            self._parts.add(way.model, item)
+        del self._begun[way.model.name]
 
     def _needed(self, version: ModelVersion, before: ModelName) -> VersionName | None:
         """Return a version of another model that this one was made from and that is still to come.
@@ -112,16 +130,6 @@ class Walk:
                 return name
         return None
 
-    def _finish(self, way: _Way, page: exporting.Page) -> None:
-        self._parts.extend(way, (api.ImportItem(alias=alias) for alias in page.aliases))
-        self._parts.extend(way, (api.ImportItem(stage=stage) for stage in page.stages))
-        if _opening(way.model) != way.model:
-            finished = Model(
-                name=way.model.name, state=way.model.state, stage_graph=way.model.stage_graph
-            )
-            self._parts.add(way, api.ImportItem(finished_model=finished))
-        del self._begun[way.model.name]
-
 
 class _Parts:
     """Items gathered into answers: of one model each, and not too large."""
@@ -132,19 +140,14 @@ class _Parts:
         self._last = api.ExportResponse()
         self._size = 0
 
-    def add(self, way: _Way, item: api.ImportItem) -> None:
+    def add(self, model: Model, item: api.ImportItem) -> None:
         """Take in an item of a model."""
         is_large = len(self._last.items) >= _MOST_ITEMS or self._size > _MOST_BYTES
-        if is_large or self._last.model != way.model.name:
+        if is_large or self._last.model != model.name:
             self._close()
-            self._last.model, self._last.consistency_token = way.model.name, self._token
+            self._last.model, self._last.consistency_token = model.name, self._token
         self._last.items.append(item)
         self._size += item.ByteSize()
-
-    def extend(self, way: _Way, items: Iterable[api.ImportItem]) -> None:
-        """Take in several items of a model."""
-        for item in items:
-            self.add(way, item)
 
     def full(self) -> list[api.ExportResponse]:
         """Return the answers that take no more, once."""
@@ -162,15 +165,39 @@ class _Parts:
         self._last, self._size = api.ExportResponse(), 0
 
 
-def _opening(model: Model) -> Model:
-    """Return a model as it is when it begins: in use, its stages entered from anywhere."""
-    opening = Model()
-    opening.CopyFrom(model)
-    opening.state = State.STATE_ACTIVE
-    if model.HasField("stage_graph"):
-        rules = [
-            StageRule(stage=rule.stage, max_holders=rule.max_holders)
-            for rule in model.stage_graph.rules
-        ]
-        opening.stage_graph.CopyFrom(StageGraph(rules=rules))
-    return opening
+def opening(model: Model) -> api.ImportItem:
+    """Return a model as it begins: in use, and its stages entered from anywhere."""
+    item = api.ImportItem(model=model)
+    item.model.state = State.STATE_ACTIVE
+    item.model.ClearField("stage_graph")
+    return item
+
+
+def ending(
+    model: Model, aliases: Iterable[Alias], stages: Sequence[Stage]
+) -> Iterator[api.ImportItem]:
+    """Yield what comes after the versions: who holds what, and then by which rules.
+
+    A stage with several holders gets a rule for as long as they enter.
+    """
+    yield from (api.ImportItem(alias=alias) for alias in aliases)
+    shared = [stage for stage in stages if _is_shared(stage)]
+    if shared:
+        yield api.ImportItem(changed_model=Model(name=model.name, stage_graph=_open(shared)))
+    yield from (api.ImportItem(stage=stage) for stage in stages)
+    changed = Model(name=model.name, state=model.state)
+    if shared or model.HasField("stage_graph"):
+        changed.stage_graph.CopyFrom(model.stage_graph)
+    if changed.HasField("stage_graph") or model.state == State.STATE_ARCHIVED:
+        yield api.ImportItem(changed_model=changed)
+
+
+def _is_shared(stage: Stage) -> bool:
+    """Return whether a stage is held as only those are that may have several holders."""
+    return len(stage.holders) > 1 or any(holder.weight for holder in stage.holders)
+
+
+def _open(stages: Iterable[Stage]) -> StageGraph:
+    """Return the graph by which several may hold each of these stages, from anywhere."""
+    names = [StageName.parse(stage.name).stage for stage in stages]
+    return StageGraph(rules=[StageRule(stage=name, max_holders=MOST_HOLDERS) for name in names])

@@ -67,8 +67,8 @@ class ImportFacts(Models, Versions):
         foreign = await self._foreign_parents(request, model)
         if any(item.HasField("model") for item in request.items):
             await self._require(model.parent)
-        reader = _Reader(given, model, manifests, foreign, len(state.versions))
-        items = tuple(reader.read(field, item) for field, item in _fields(request))
+        reader = Reader(given, model, manifests, foreign, len(state.versions))
+        items = tuple(reader.read(field, item) for field, item in named_items(request))
         if not any(item.HasField("alias") or item.HasField("stage") for item in request.items):
             return items
         return await self._governed(model, items, state)
@@ -78,7 +78,7 @@ class ImportFacts(Models, Versions):
     ) -> Mapping[str, Manifest]:
         """Return the manifest of each version that says it has one, by its digest as given."""
         asked = dict[str, str]()
-        for field, item in _fields(request):
+        for field, item in named_items(request):
             if item.HasField("model_version") and is_kept(item.model_version):
                 asked.setdefault(item.model_version.manifest_digest, field)
 
@@ -93,7 +93,7 @@ class ImportFacts(Models, Versions):
     ) -> Mapping[str, str]:
         """Return the lasting name of each version of another model that one was made from."""
         asked = dict[str, str]()
-        for field, item in _fields(request):
+        for field, item in named_items(request):
             for parent in item.model_version.parent_versions:
                 with named(field):
                     name = VersionName.parse(parent)
@@ -130,7 +130,7 @@ class ImportFacts(Models, Versions):
         return tuple(_granted(item, grants) for item in items)
 
 
-class _Reader:
+class Reader:
     """Reads items in order: versions without a number get the next one."""
 
     def __init__(
@@ -153,8 +153,8 @@ class _Reader:
             match item.WhichOneof("item"):
                 case "model":
                     return ImportItem(field, tuple(self._new_model(item.model)))
-                case "finished_model":
-                    return ImportItem(field, tuple(self._finished(item.finished_model)))
+                case "changed_model":
+                    return ImportItem(field, tuple(self._changed(item.changed_model)))
                 case "model_version":
                     return self._version(field, item.model_version)
                 case "alias":
@@ -166,13 +166,13 @@ class _Reader:
     def _new_model(self, given: Model) -> Iterator[Command]:
         self._check_own(given.name)
         yield creation(self._model, given)
-        yield from self._finish(given)
+        yield from self._changes(given)
 
-    def _finished(self, given: Model) -> Iterator[Command]:
+    def _changed(self, given: Model) -> Iterator[Command]:
         self._check_own(given.name)
-        yield from self._finish(given)
+        yield from self._changes(given)
 
-    def _finish(self, given: Model) -> Iterator[Command]:
+    def _changes(self, given: Model) -> Iterator[Command]:
         if given.HasField("stage_graph"):
             yield SetStageGraph(str(self._model), graph.parsed(given.stage_graph))
         if given.state == State.STATE_ARCHIVED:
@@ -244,7 +244,7 @@ class _Reader:
             )
 
 
-def _fields(request: api.ImportRequest) -> Iterator[tuple[str, api.ImportItem]]:
+def named_items(request: api.ImportRequest) -> Iterator[tuple[str, api.ImportItem]]:
     """Yield each item with the field of the request that holds it."""
     for index, item in enumerate(request.items):
         yield f"items[{index}].{item.WhichOneof('item') or 'item'}", item

@@ -12,9 +12,10 @@ from assay.names import ModelName
 from assay_events.commands import Done, Intent
 from assay_events.decider import Invalid, Refusal
 from assay_metadata.domain.commands import ImportBatch
+from assay_metadata.domain.importing import at
 from assay_metadata.domain.model import MODEL
 from assay_metadata.domain.state import Model
-from assay_metadata.service.import_facts import ImportFacts
+from assay_metadata.service.import_facts import ImportFacts, named_items
 from assay_serve.call import Context, intent
 
 
@@ -42,7 +43,8 @@ class Importing(ImportFacts):
             )
         items = await self._items(request, model, folded.state)
         command = ImportBatch(str(model), items)
-        done = await self._commands.handle(MODEL, str(model), command, asked)
+        with _largest_named(request):
+            done = await self._commands.handle(MODEL, str(model), command, asked)
         return _answer(request, done, asked)
 
 
@@ -69,6 +71,18 @@ def _answer(request: api.ImportRequest, done: Done[Model], asked: Intent) -> api
         consistency_token=done.token,
         written_versions=0 if is_known else len(written),
     )
+
+
+@contextmanager
+def _largest_named(request: api.ImportRequest) -> Iterator[None]:
+    """Say which item makes an event that is too large: only the store knows how large it is."""
+    try:
+        yield
+    except Invalid as refusal:
+        if refusal.reason != Reason.REASON_TOO_LARGE or refusal.field == "items":
+            raise
+        field, _ = max(named_items(request), key=lambda named: named[1].ByteSize())
+        raise at(refusal, field) from None
 
 
 @contextmanager

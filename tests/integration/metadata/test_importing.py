@@ -173,14 +173,14 @@ def test_archived_things_are_imported_archived(
         sealed(model, 2, archived),
         sealed(model, 3),
         alias(model, "champion", 3),
-        api.ImportItem(finished_model=Model(name=model, state=State.STATE_ARCHIVED)),
+        api.ImportItem(changed_model=Model(name=model, state=State.STATE_ARCHIVED)),
     ]
     (answer,) = send(registry, [batch(model, items)])
     assert answer.written_versions == 3
     found = got(registry, model)
     states = [item.model_version.state for item in found if item.HasField("model_version")]
     assert states == [State.STATE_ARCHIVED, State.STATE_ARCHIVED, State.STATE_ACTIVE]
-    assert found[-1].finished_model.state == State.STATE_ARCHIVED
+    assert found[-1].changed_model.state == State.STATE_ARCHIVED
     asked = api.GetModelRequest(name=model, at_least_as_fresh=registry.token)
     assert metadata.GetModel(asked).model.state == State.STATE_ARCHIVED
 
@@ -189,7 +189,7 @@ def test_a_model_without_versions_is_imported_archived_at_once(registry: Registr
     model = name()
     list(send(registry, [batch(model, [new_model(model, Model(state=State.STATE_ARCHIVED))])]))
     first, last = got(registry, model)
-    assert (first.model.state, last.finished_model.state) == (
+    assert (first.model.state, last.changed_model.state) == (
         State.STATE_ACTIVE,
         State.STATE_ARCHIVED,
     )
@@ -315,6 +315,16 @@ def test_a_batch_that_makes_a_thousand_events_fits(registry: Registry) -> None:
     list(send(registry, [batch(model, [new_model(model)])]))
     (answer,) = send(registry, [batch(model, [version(model, 0, archived) for _ in range(500)])])
     assert answer.written_versions == 500
+
+
+def test_an_item_that_is_too_large_is_named(registry: Registry) -> None:
+    model = name()
+    large = ModelVersion(params={str(key): "x" * 1000 for key in range(100)})
+    with refused("TOO_LARGE") as told:
+        list(send(registry, [batch(model, [new_model(model), version(model, 1, large)])]))
+    assert told.metadata["field"] == "items[1].model_version.params"
+    with refused("NOT_FOUND"):
+        export(registry, model)
 
 
 OTHER = "namespaces/default/models/another"
