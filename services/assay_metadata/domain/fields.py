@@ -4,8 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from google.protobuf.field_mask_pb2 import FieldMask
-
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.events_pb2 import ModelFields
 from assay.metadata.v1.resources_pb2 import ModelCard
@@ -13,6 +11,7 @@ from assay.names import MalformedName, slug
 from assay_events.decider import Invalid
 
 CARD_SCHEMA = "assay/card/v1"
+_NAMES = frozenset(field.name for field in ModelFields.DESCRIPTOR.fields)
 MAX_OWNER_CHARACTERS = 128
 # The grammar of semver.org: three numbers, then what comes before a release, then the build.
 _NUMBER = r"(?:0|[1-9][0-9]*)"
@@ -28,7 +27,9 @@ _PASSWORD = re.compile(r"[^/?#]*://[^/?#@]*:[^/?#]*@")
 def only(fields: ModelFields, paths: Iterable[str]) -> ModelFields:
     """Return the fields in `paths`, and no other."""
     kept = ModelFields()
-    FieldMask(paths=list(paths)).MergeMessage(fields, kept)
+    kept.CopyFrom(fields)
+    for other in _NAMES.difference(paths):
+        kept.ClearField(other)
     return kept
 
 
@@ -39,9 +40,8 @@ def changed(paths: Iterable[str], given: ModelFields, current: ModelFields) -> l
 
 def after(current: ModelFields, paths: Iterable[str], fields: ModelFields) -> ModelFields:
     """Return the fields after an update: those in `paths` have their new values."""
-    updated, wanted = ModelFields(), frozenset(paths)
-    others = [f.name for f in ModelFields.DESCRIPTOR.fields if f.name not in wanted]
-    updated.CopyFrom(only(current, others))
+    wanted = frozenset(paths)
+    updated = only(current, _NAMES - wanted)
     updated.MergeFrom(only(fields, wanted))
     return updated
 
