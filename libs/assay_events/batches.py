@@ -1,56 +1,19 @@
-"""One batch of the stream becomes rows.
-
-Admission, then the projection's writes, then one transaction.
-"""
+"""One batch of the stream becomes row writes: admission first, then the projection."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import asyncpg
 
 from assay_events import admission, codec
 from assay_events.envelope import Recorded, Stored, context_of
 from assay_events.projection import Projection, Write
-from assay_events.rows import RowFold
-from assay_events.tables import Table
+from assay_events.writing import Mark, Taken
 
 log = logging.getLogger("assay.projector")
 
 SELECT_HEADS = "SELECT subject, digest FROM head WHERE subject = ANY ($1)"
-ADVANCE = """
-WITH moments AS (
-    INSERT INTO moment SELECT * FROM unnest($3::bigint[], $4::timestamptz[])
-), heads AS (
-    INSERT INTO head SELECT * FROM unnest($5::text[], $6::bytea[], $7::bigint[])
-    ON CONFLICT (subject) DO UPDATE SET digest = excluded.digest, revision = excluded.revision
-)
-UPDATE position SET revision = $2, stream_time = $8 WHERE revision = $1
-"""
-
-ADVANCE_ONLY = "UPDATE position SET revision = $2, stream_time = $3 WHERE revision = $1"
-
-
-class PositionMoved(Exception):
-    """The read model is not where this projector left it."""
-
-
-@dataclass(slots=True)
-class Mark:
-    """Where a read model stands."""
-
-    revision: int
-    stream_time: datetime
-
-
-@dataclass(slots=True)
-class Taken:
-    """What a batch brought."""
-
-    writes: list[tuple[int, Write]] = field(default_factory=list)
-    moments: list[tuple[int, datetime]] = field(default_factory=list)
-    heads: dict[str, tuple[bytes, int]] = field(default_factory=dict)
 
 
 class Batches:
@@ -61,14 +24,6 @@ class Batches:
         self._projection = projection
         self._deployment = deployment
         self._heads: dict[str, bytes] = {}
-        self._contexts = projection.contexts
-
-    def concerned(self, batch: Iterable[Stored]) -> list[Stored]:
-        """Return the messages of the contexts that the projection follows."""
-        contexts = self._contexts
-        if contexts is None:
-            return list(batch)
-        return [stored for stored in batch if context_of(stored.nats_subject) in contexts]
 
     async def fetch_heads(self, db: asyncpg.Connection, batch: Iterable[Stored]) -> None:
         """Read the last valid events of subjects that are not in memory."""
@@ -78,14 +33,12 @@ class Batches:
             self._heads.update(dict.fromkeys(unknown, b""))
             self._heads.update({record["subject"]: record["digest"] for record in found})
 
-    def take(self, batch: Sequence[Stored], mark: Mark) -> Taken:
-        """Return what the messages of a batch write; move `mark` to its end."""
-        taken = Taken()
-        for stored in self.concerned(batch):
+    def take(self, batch: Sequence[Stored], mark: Mark, taken: Taken) -> None:
+        """Add what the messages of a batch write; move `mark` to its end."""
+        for stored in batch:
             mark.stream_time = max(mark.stream_time, stored.stream_time)
             self._take_one(stored, mark, taken)
         mark.revision = batch[-1].revision
-        return taken
 
     def forget(self) -> None:
         """Forget what is in memory, because Postgres may say otherwise."""
@@ -131,47 +84,3 @@ class Batches:
         names = {event.DESCRIPTOR.full_name for event in self._projection.events or ()}
         own = context_of(recorded.nats_subject) == self._projection.name
         return own or recorded.envelope.type in names
-
-
-async def write(
-    db: asyncpg.Connection, tables: Mapping[str, Table], taken: Taken, before: int, mark: Mark
-) -> None:
-    """Write a batch and its end in one transaction.
-
-    Raise PositionMoved where Postgres is not at `before`.
-    """
-    if not taken.writes and not taken.heads:
-        await _advance_only(db, before, mark)
-        return
-    fold = RowFold(tables)
-    async with db.transaction():
-        await fold.fetch_open(db, (write for _, write in taken.writes))
-        for revision, write_ in taken.writes:
-            fold.apply(write_, revision)
-        await fold.flush(db)
-        await advance(db, taken, before, mark)
-
-
-async def _advance_only(db: asyncpg.Connection, before: int, mark: Mark) -> None:
-    """Move the position past events of no concern: one statement, so no transaction around it."""
-    status: str = await db.execute(ADVANCE_ONLY, before, mark.revision, mark.stream_time)
-    if status != "UPDATE 1":
-        raise PositionMoved
-
-
-async def advance(db: asyncpg.Connection, taken: Taken, before: int, mark: Mark) -> None:
-    """Move the position from `before` to `mark`, with the moments and heads of the batch."""
-    moments = taken.moments
-    status: str = await db.execute(
-        ADVANCE,
-        before,
-        mark.revision,
-        [revision for revision, _ in moments],
-        [time for _, time in moments],
-        list(taken.heads),
-        [digest for digest, _ in taken.heads.values()],
-        [revision for _, revision in taken.heads.values()],
-        mark.stream_time,
-    )
-    if status != "UPDATE 1":
-        raise PositionMoved

@@ -143,9 +143,12 @@ class Connection:
             yield inbox
 
     @asynccontextmanager
-    async def pull_inbox(self) -> AsyncIterator["Inbox"]:
-        """Give an inbox with its own subscription: the server ends a pull that nobody hears."""
-        inbox = Inbox()
+    async def pull_inbox(self, wake: asyncio.Event | None = None) -> AsyncIterator["Inbox"]:
+        """Give an inbox with its own subscription: the server ends a pull that nobody hears.
+
+        Setting `wake` ends a wait of its taker.
+        """
+        inbox = Inbox(wake)
         inbox.subject = f"{self._inbox_prefix}.pull.{next(self._numbers)}"
         async with _translated():
             subscription = await self._client.subscribe(
@@ -189,11 +192,11 @@ class Connection:
 class Inbox:
     """Messages that came, in order, until somebody takes them."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, wake: asyncio.Event | None = None) -> None:
+        """Begin empty; setting `wake` ends a wait as a message would."""
         self.subject = ""
         self.messages: deque[Msg] = deque()
-        self._arrived = asyncio.Event()
+        self._arrived = wake or asyncio.Event()
 
     async def take_in(self, message: Msg) -> None:
         """Take in one message, as a subscription calls for it."""
@@ -210,12 +213,10 @@ class Inbox:
         Empty where nothing came.
         """
         if not self.messages:
-            self._arrived.clear()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._arrived.wait()
-            except TimeoutError:
-                return []
+        self._arrived.clear()
         taken = list(self.messages)
         self.messages.clear()
         return taken

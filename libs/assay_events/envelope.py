@@ -91,6 +91,11 @@ def context_of(nats_subject: str) -> str:
     return nats_subject.split(".", 3)[2]
 
 
+def subjects_of(context: str) -> str:
+    """Return the pattern of all subjects of a context."""
+    return f"assay.v1.{context}.>"
+
+
 def header_type(headers: Mapping[str, str] | None) -> str:
     """Return the event type that the headers of a message name, empty for none."""
     return (headers or {}).get(TYPE_HEADER, "")

@@ -5,6 +5,7 @@ retry harmless, while an id that another account can guess could be burnt to mak
 (docs/adr/0004).
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from uuid import uuid4
 from nats.aio.msg import Msg
 
 from assay_events.connection import Connection, Inbox
-from assay_events.envelope import TYPE_HEADER, NewMessage, Stored, header_type
+from assay_events.envelope import TYPE_HEADER, NewMessage, Stored, header_type, subjects_of
 from assay_events.errors import LostRace, StreamCorrupt, Unavailable
 from assay_events.reader import Reader
 
@@ -77,12 +78,27 @@ class JetStream:
             raise Unavailable(f"The stream does not answer: {answer['error'].get('description')}.")
         return int(answer["state"]["last_seq"])
 
-    def read(self, after: int, *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
-        """Yield all messages after a revision in order, in batches.
+    async def next_revision(self, after: int, contexts: frozenset[str]) -> int:
+        """Return the revision of the next message of some contexts after a revision, 0 for none."""
+        found = [await self._next_of(after, context) for context in sorted(contexts)]
+        return min(filter(None, found), default=0)
 
-        With `follow` go on for ever.
-        """
-        return Reader(self._connection, self.last_revision).read(after, follow=follow)
+    def read(
+        self,
+        after: int,
+        *,
+        follow: bool,
+        contexts: frozenset[str] | None = None,
+        wake: asyncio.Event | None = None,
+    ) -> AsyncIterator[Sequence[Stored]]:
+        """Yield the messages after a revision in order, in batches, as the store promises."""
+        reader = Reader(self._connection, self, contexts, wake)
+        return reader.read(after, follow=follow)
+
+    async def _next_of(self, after: int, context: str) -> int:
+        request = {"seq": after + 1, "next_by_subj": subjects_of(context)}
+        answer = await self._connection.direct_get(STREAM, json.dumps(request).encode())
+        return 0 if _status(answer) == _MISSING else _stored(answer).revision
 
     async def _publish(
         self, nats_subject: str, messages: Sequence[NewMessage], expected: int

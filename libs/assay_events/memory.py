@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
-from assay_events.envelope import NewMessage, Stored
+from assay_events.envelope import NewMessage, Stored, context_of
 from assay_events.errors import LostRace
 
 _BATCH = 1000
@@ -53,15 +53,29 @@ class MemoryStore:
         """Return the revision of the newest message."""
         return len(self.messages)
 
-    async def read(self, after: int, *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
-        """Yield all messages after a revision, in batches."""
+    async def next_revision(self, after: int, contexts: frozenset[str]) -> int:
+        """Return the revision of the next message of some contexts after a revision, 0 for none."""
+        found = (
+            m.revision for m in self.messages[after:] if context_of(m.nats_subject) in contexts
+        )
+        return next(found, 0)
+
+    async def read(
+        self,
+        after: int,
+        *,
+        follow: bool,
+        contexts: frozenset[str] | None = None,
+        wake: asyncio.Event | None = None,
+    ) -> AsyncIterator[Sequence[Stored]]:
+        """Yield the messages after a revision in order, in batches, as the store promises."""
         position, end = after, len(self.messages)
         while follow or position < end:
             batch = self.messages[position : position + _BATCH]
             if not batch:
-                await self._wait()
+                await self._wait(wake or asyncio.Event())
             position += len(batch)
-            yield batch
+            yield [m for m in batch if contexts is None or context_of(m.nats_subject) in contexts]
 
     def _store(self, nats_subject: str, type_: str, body: bytes) -> None:
         revision = len(self.messages) + 1
@@ -69,9 +83,9 @@ class MemoryStore:
         self._grown.set()
         self._grown = asyncio.Event()
 
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(_IDLE_SECONDS):
-                await self._grown.wait()
-        except TimeoutError:
-            return
+    async def _wait(self, wake: asyncio.Event) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._grown, wake)]
+        await asyncio.wait(waits, timeout=_IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in waits:
+            waiting.cancel()
+        wake.clear()

@@ -5,19 +5,22 @@ A single owner, its position in the same transaction as its rows.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
 from zlib import crc32
 
 import asyncpg
 
 from assay_events import schemas
-from assay_events.batches import Batches, Mark, PositionMoved, write
+from assay_events.batches import Batches
 from assay_events.envelope import Stored
 from assay_events.errors import StreamCorrupt, Unavailable
 from assay_events.position import Position
 from assay_events.projection import Projection
+from assay_events.rows import RowFold
 from assay_events.store import EventStore
-from assay_events.tables import Table, load_tables
+from assay_events.tables import load_tables
+from assay_events.writing import Mark, PositionMoved, Taken, write
 
 log = logging.getLogger("assay.projector")
 
@@ -25,6 +28,12 @@ SELECT_POSITION = "SELECT revision, stream_time, schema_digest FROM position"
 TRY_LOCK = "SELECT pg_try_advisory_lock($1, $2)"
 _LOCK_CLASS = 0x0A55A7
 _RETRY_SECONDS = 1.0
+_MOST_UNWRITTEN = 1000  # subjects whose last event is noted but is of no concern otherwise
+# Plans are made once and kept: by index, as they are best when the tables have grown.
+_SETTINGS = """
+SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
+"""
 _UNWRITABLE = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 _AWAY = (OSError, TimeoutError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -78,29 +87,72 @@ class Projector:
         self._on_health(f"The read model stopped: {cause}")
 
     async def follow_until(self, db: asyncpg.Connection, revision: int) -> None:
-        """Read up to a revision on a given connection, then return."""
-        tables, mark = await self._start(db)
-        if mark.revision >= revision:
+        """Write what the stream has up to a revision, on a given connection, then return."""
+        model = await self._start(db)
+        if model.mark.revision >= revision:
             return
-        async for batch in self._store.read(mark.revision, follow=True):
-            wanted = [stored for stored in batch if stored.revision <= revision]
-            await self._write(db, tables, wanted, mark)
-            if mark.revision >= revision:
-                return
+        async for batch in self._read(model, follow=False):
+            await self._take(model, [stored for stored in batch if stored.revision <= revision])
+        model.mark.revision = max(model.mark.revision, revision)
+        await model.write()
 
     async def _follow(self) -> None:
         db = await schemas.connect(self._dsn, self._projection.name)
         try:
             # Rows and position are lost or kept together, and the stream has what is lost.
-            await db.execute("SET synchronous_commit = off")
+            await db.execute(_SETTINGS)
             await self._own(db)
-            tables, mark = await self._start(db)
+            model = await self._start(db)
+            self._position.is_kept_here = True
             self._on_health("")
-            async for batch in self._store.read(mark.revision, follow=True):
-                await self._write(db, tables, batch, mark)
-                self._position.advance(mark.revision)
+            async for batch in self._read(model, follow=True):
+                await self._take(model, batch)
+                await self._settle(model, is_idle=not batch)
         finally:
+            self._position.is_kept_here = False
             await db.close(timeout=2)
+
+    def _read(self, model: "_Model", *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
+        return self._store.read(
+            model.written,
+            follow=follow,
+            contexts=self._projection.contexts,
+            wake=self._position.wanted,
+        )
+
+    async def _take(self, model: "_Model", batch: Sequence[Stored]) -> None:
+        """Take in a batch; write it at once where it brings rows."""
+        if not batch:
+            return
+        await self._batches.fetch_heads(model.db, batch)
+        self._batches.take(batch, model.mark, model.taken)
+        if model.taken.writes or len(model.taken.heads) > _MOST_UNWRITTEN:
+            await self._write(model)
+
+    async def _write(self, model: "_Model") -> None:
+        await model.write()
+        self._batches.trim()
+
+    async def _settle(self, model: "_Model", *, is_idle: bool) -> None:
+        """Tell how far the read model is; write what was put off when it is idle or asked for."""
+        self._position.advance(model.written)
+        if not is_idle:
+            return
+        if model.db.is_closed():
+            raise Unavailable("Postgres has closed the connection.")
+        if self._position.is_awaited:
+            await self._pass_over(model)
+        await self._write(model)
+        self._position.advance(model.written)
+
+    async def _pass_over(self, model: "_Model") -> None:
+        """Go as far as the stream where all that comes is of no concern (docs/adr/0012)."""
+        contexts = self._projection.contexts
+        if contexts is None:
+            return
+        end = await self._store.last_revision()
+        if not await self._store.next_revision(model.mark.revision, contexts):
+            model.mark.revision = max(model.mark.revision, end)
 
     async def _own(self, db: asyncpg.Connection) -> None:
         """Wait until no other process writes this read model."""
@@ -111,24 +163,29 @@ class Projector:
             self._on_health("")  # another process writes; this one can be read from
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _start(self, db: asyncpg.Connection) -> tuple[dict[str, Table], Mark]:
+    async def _start(self, db: asyncpg.Connection) -> "_Model":
         self._batches.forget()
         record = await db.fetchrow(SELECT_POSITION)
         if record is None:
             raise Unavailable(f"The read model {self._projection.name} is not prepared yet.")
         schema: str = await db.fetchval("SELECT current_schema()")
         self._position.advance(record["revision"])
-        return await load_tables(db, schema), Mark(record["revision"], record["stream_time"])
+        mark = Mark(record["revision"], record["stream_time"])
+        return _Model(db, RowFold(await load_tables(db, schema)), mark, mark.revision)
 
-    async def _write(
-        self, db: asyncpg.Connection, tables: dict[str, Table], batch: Sequence[Stored], mark: Mark
-    ) -> None:
-        if not batch:
-            if db.is_closed():
-                raise Unavailable("Postgres has closed the connection.")
-            return
-        before = mark.revision
-        await self._batches.fetch_heads(db, self._batches.concerned(batch))
-        taken = self._batches.take(batch, mark)
-        await write(db, tables, taken, before, mark)
-        self._batches.trim()
+
+@dataclass(slots=True)
+class _Model:
+    """The read model while it is followed: how far it was read, and how far it is written."""
+
+    db: asyncpg.Connection
+    fold: RowFold
+    mark: Mark
+    written: int
+    taken: Taken = field(default_factory=Taken)
+
+    async def write(self) -> None:
+        """Write what was taken; a read model that is level already is left alone."""
+        if self.mark.revision != self.written:
+            await write(self.db, self.fold, self.taken, self.written, self.mark)
+            self.taken, self.written = Taken(), self.mark.revision

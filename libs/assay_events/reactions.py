@@ -31,7 +31,7 @@ UPSERT = """
 INSERT INTO {schema}.position VALUES ($1, $2)
 ON CONFLICT (reaction) DO UPDATE SET revision = greatest(position.revision, excluded.revision)
 """
-_SAVE_EVERY = 1000  # events of no concern, which are read again at little cost
+_SAVE_EVERY = 1000  # revisions, whose events are read again at little cost
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -54,6 +54,11 @@ class Reaction:
     def types(self) -> frozenset[str]:
         """Full names of the event types that it acts on."""
         return frozenset(event.DESCRIPTOR.full_name for event in self.on)
+
+    @property
+    def contexts(self) -> frozenset[str]:
+        """Contexts whose events it must hear."""
+        return frozenset(name.split(".")[1] for name in self.types)
 
 
 class Reactor:
@@ -92,7 +97,8 @@ class Reactor:
             await self._prepare(db)
             start = await db.fetchval(SELECT.format(schema=self._schema), self._reaction.name)
             saved = start or 0
-            async for batch in self._store.read(saved, follow=True):
+            contexts = self._reaction.contexts
+            async for batch in self._store.read(saved, follow=True, contexts=contexts):
                 has_acted = await self._react(batch)
                 if has_acted or (batch and batch[-1].revision >= saved + _SAVE_EVERY):
                     saved = batch[-1].revision

@@ -1,23 +1,27 @@
-"""Reads the whole stream in order through an ephemeral pull consumer.
+"""Reads the stream in order through an ephemeral pull consumer, whole or of some contexts.
 
 Knows no position but the caller's.
 """
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from nats.aio.msg import Msg
 
 from assay_events.connection import Connection, Inbox
-from assay_events.envelope import Stored, header_type
+from assay_events.envelope import Stored, header_type, subjects_of
 from assay_events.errors import StreamCorrupt, Unavailable
+from assay_events.store import Progress
 
 _STREAM = "ASSAY"
 _BATCH = 1000
 _SECOND = 1_000_000_000
 _PULL_SECONDS = 20
 _IDLE_SECONDS = 1.0
+_LOOK_SECONDS = 5
 _SILENT_SECONDS = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,13 +31,27 @@ class _ConsumerGone(Exception):
 
 
 class Reader:
-    """One reading of the stream. A lost consumer or connection is made again where it stopped."""
+    """One reading of the stream. A lost consumer or connection is made again where it stopped.
 
-    def __init__(self, connection: Connection, last_revision: Callable[[], Awaitable[int]]) -> None:
-        """Read over `connection`; `last_revision` asks the stream how far it goes."""
+    Without `contexts` it is whole: a revision that does not come is a fault of the stream. With
+    them the broker leaves out what belongs to others (docs/adr/0012).
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        progress: Progress,
+        contexts: frozenset[str] | None = None,
+        wake: asyncio.Event | None = None,
+    ) -> None:
+        """Read over `connection`; `progress` tells how far the stream goes."""
         self._connection = connection
-        self._last_revision = last_revision
+        self._progress = progress
+        self._contexts = contexts
+        self._wake = wake
         self._position = 0
+        self._delivered = 0  # messages that the consumer has given
+        self._is_gone = False
 
     async def read(self, after: int, *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
         """Yield all messages after a revision in order, in batches.
@@ -41,14 +59,14 @@ class Reader:
         An empty batch says that nothing came.
         """
         self._position = after
-        end = await self._last_revision()
+        end = await self._progress.last_revision()
         if end < after:
             raise StreamCorrupt(
                 f"The stream ends at revision {end}, but {after} was read before: "
                 "history is missing.",
                 end,
             )
-        while follow or self._position < end:
+        while follow or await self._is_behind(end):
             try:
                 async for batch in self._read_one_consumer(end=0 if follow else end):
                     yield batch
@@ -58,27 +76,30 @@ class Reader:
     async def _read_one_consumer(self, end: int) -> AsyncIterator[Sequence[Stored]]:
         """Yield batches until `end` is reached, for ever when `end` is 0."""
         name = await self._make_consumer()
-        asked, silent = 0, 0.0
-        async with self._connection.pull_inbox() as inbox:
-            while not end or self._position < end:
+        asked, heard, looked = 0, time.monotonic(), time.monotonic()
+        async with self._connection.pull_inbox(self._wake) as inbox:
+            while True:
                 if asked <= 0:
                     await self._pull(inbox, name)
                     asked += _BATCH
                 messages = await inbox.take(_IDLE_SECONDS)
-                batch = self._in_order(messages)
-                silent = 0.0 if messages else silent + _IDLE_SECONDS
-                if not batch:
-                    await self._check_not_starved(silent)
+                batch, now = self._in_order(messages), time.monotonic()
+                heard = now if messages else heard
+                if not messages and now - max(heard, looked) >= _LOOK_SECONDS:
+                    await self._check_not_starved()
+                    looked = now
                 yield batch  # before anything else: what was read counts as read
                 asked -= len(batch) + sum(_unfilled(message) for message in messages)
-                if silent >= _SILENT_SECONDS:
+                if end and not _pending(messages) and not await self._is_behind(end):
+                    return
+                if self._is_gone or now - heard >= _SILENT_SECONDS:
                     raise _ConsumerGone
 
     async def _make_consumer(self) -> str:
         # The name space of consumers is shared by all accounts: a name that can be guessed can be
         # hijacked.
         name = secrets.token_hex(16)
-        config = {
+        config: dict[str, object] = {
             "name": name,
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": self._position + 1,
@@ -87,6 +108,9 @@ class Reader:
             "mem_storage": True,
             "inactive_threshold": 30 * _SECOND,
         }
+        if self._contexts is not None:
+            config["filter_subjects"] = [subjects_of(context) for context in self._contexts]
+        self._delivered, self._is_gone = 0, False
         answer = await self._connection.api(
             f"CONSUMER.CREATE.{_STREAM}.{name}",
             {"stream_name": _STREAM, "config": config, "action": "create"},
@@ -111,24 +135,46 @@ class Reader:
             if not _is_event(message):
                 continue
             stored = _stored(message)
-            if stored.revision != self._position + 1:
-                raise StreamCorrupt(
-                    f"The stream goes from revision {self._position} to "
-                    f"{stored.revision}: events are missing.",
-                    self._position + 1,
-                )
+            if self._contexts is None:
+                self._check_follows(stored.revision)
+            elif int(message.reply.split(".")[6]) != self._delivered + 1:
+                self._is_gone = True  # a message was lost on the way: read on from here once more
+                break
+            self._delivered += 1
             self._position = stored.revision
             batch.append(stored)
         return batch
 
-    async def _check_not_starved(self, silent: float) -> None:
+    def _check_follows(self, revision: int) -> None:
+        """Notice a message that the whole stream leaves out."""
+        if revision != self._position + 1:
+            raise StreamCorrupt(
+                f"The stream goes from revision {self._position} to "
+                f"{revision}: events are missing.",
+                self._position + 1,
+            )
+
+    async def _is_behind(self, end: int) -> bool:
+        """Return whether there is more to read up to a revision."""
+        if self._position >= end or self._contexts is None:
+            return self._position < end
+        found = await self._progress.next_revision(self._position, self._contexts)
+        return 0 < found <= end
+
+    async def _check_not_starved(self) -> None:
         """Notice a consumer that delivers nothing although the stream has more."""
-        if silent and int(silent) % 5 == 0 and await self._last_revision() > self._position:
+        if await self._is_behind(await self._progress.last_revision()):
             raise _ConsumerGone
 
 
 def _is_event(message: Msg) -> bool:
     return message.reply.startswith("$JS.ACK.")
+
+
+def _pending(messages: Sequence[Msg]) -> int:
+    """Return how many messages come after the last event of `messages`, as its consumer knew."""
+    events = [message for message in messages if _is_event(message)]
+    return int(events[-1].reply.split(".")[8]) if events else 0
 
 
 def _unfilled(message: Msg) -> int:

@@ -1,6 +1,6 @@
 """Builds a read model again from the stream beside the one that serves, and compares the two."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -8,15 +8,16 @@ from typing import TypeAlias
 import asyncpg
 
 from assay_events import schemas
-from assay_events.batches import Batches, Mark, Taken, advance
+from assay_events.batches import Batches
 from assay_events.differences import Difference, first_differences
 from assay_events.errors import StreamCorrupt
 from assay_events.position import Position
 from assay_events.projection import Projection
 from assay_events.projector import Projector
-from assay_events.rows import RowFold
+from assay_events.rows import RowFold, TableChanges
 from assay_events.store import EventStore
 from assay_events.tables import load_tables
+from assay_events.writing import Mark, Taken, move_and_note, write_table
 
 _CHUNK_ROWS = 20_000
 _SWAP_ATTEMPTS = 20
@@ -42,11 +43,10 @@ class Rebuilder:
         db = await schemas.connect(self.dsn, green)
         try:
             await self._build(db, green, progress)
-            reached = await self._catch_up(db)
-            await self._swap(db, green)
+            await self._catch_up(db)
+            return await self._swap(db, green)
         finally:
             await db.close(timeout=5)
-        return reached
 
     async def check(self, progress: Progress = lambda *_: None) -> list[Difference]:
         """Return the first differing rows between the live tables and a fresh rebuild.
@@ -90,28 +90,31 @@ class Rebuilder:
         await db.execute("SET synchronous_commit = off")
         end = await self.store.last_revision()
         tables = await load_tables(db, schema)
-        fold, batches = RowFold(tables), Batches(self.projection, self.deployment)
-        mark, heads = Mark(0, datetime.fromtimestamp(0, UTC)), dict[str, tuple[bytes, int]]()
-        async for batch in self.store.read(0, follow=False):
+        fold = RowFold(tables, is_whole=True)
+        batches = Batches(self.projection, self.deployment)
+        taken, mark = Taken(), Mark(0, datetime.fromtimestamp(0, UTC))
+        contexts = self.projection.contexts
+        async for batch in self.store.read(0, follow=False, contexts=contexts):
             if not batch:
                 continue
-            taken = batches.take(batch, mark)
+            batches.take(batch, mark, taken)
             for revision, write in taken.writes:
                 fold.apply(write, revision)
-            heads.update(taken.heads)
-            await _copy_moments(db, taken)
+            taken.writes.clear()
             if fold.finished_count >= _CHUNK_ROWS:
-                await fold.flush_finished(db)
+                await _copy(db, fold.take_finished())
+                await _copy_moments(db, taken)
             progress(mark.revision, end)
-        await fold.flush(db)
-        await advance(db, Taken(heads=heads), 0, mark)
+        mark.revision = max(mark.revision, end)
+        await _copy(db, fold.take_changes())
+        await move_and_note(db, taken, 0, mark)
         await schemas.create_indexes(db, self.projection)
         await db.execute("SET synchronous_commit = on")
         await _analyse(db, tables)
         await self._grant(db, schema)
 
     async def _catch_up(self, db: asyncpg.Connection) -> int:
-        """Follow live on the new tables until nothing is pending."""
+        """Bring the new tables level with the stream as it is now."""
         end = await self.store.last_revision()
         projector = Projector(
             self.store, self.dsn, self.projection, self.deployment, position := Position()
@@ -119,19 +122,29 @@ class Rebuilder:
         await projector.follow_until(db, end)
         return max(end, position.revision)
 
-    async def _swap(self, db: asyncpg.Connection, green: str) -> None:
-        for attempt in range(_SWAP_ATTEMPTS):
+    async def _swap(self, db: asyncpg.Connection, green: str) -> int:
+        """Swap while nobody writes the old tables, so that readers never see a step backwards."""
+        attempt = 0
+        while True:
+            attempt += 1
             try:
-                await schemas.swap(db, green, self.projection.name)
+                async with db.transaction():
+                    await schemas.hold(db, self.projection.name)
+                    reached = await self._catch_up(db)
+                    await schemas.swap(db, green, self.projection.name)
+                    return reached
             except asyncpg.LockNotAvailableError:
-                if attempt == _SWAP_ATTEMPTS - 1:
+                if attempt == _SWAP_ATTEMPTS:
                     raise
-            else:
-                return
 
     async def _grant(self, db: asyncpg.Connection, schema: str) -> None:
         if self.grant_to:
             await schemas.grant(db, schema, self.grant_to)
+
+
+async def _copy(db: asyncpg.Connection, changes: Sequence[TableChanges]) -> None:
+    for table in changes:
+        await write_table(db, table)
 
 
 async def _copy_moments(db: asyncpg.Connection, taken: Taken) -> None:

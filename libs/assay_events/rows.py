@@ -1,6 +1,6 @@
 """Folds row writes in memory, so that Postgres sees each finished row once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -10,33 +10,48 @@ from assay_events.errors import StreamCorrupt
 from assay_events.projection import OPEN, Add, Carry, Change, Drop, Put, Row, Write
 from assay_events.tables import Table
 
-_FEW_ROWS = 20
+_MOST_KEPT = 5_000
 Key: TypeAlias = tuple[object, ...]
+Record: TypeAlias = tuple[object, ...]
 
 
 @dataclass(slots=True)
 class OpenRow:
-    """A row that still holds; `in_database` tells whether Postgres has it."""
+    """A row that still holds."""
 
     values: Row
     from_revision: int
-    in_database: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableChanges:
+    """What Postgres must be told of one table: rows that ended, by key, and whole new rows."""
+
+    table: Table
+    ended: Mapping[Key, int]
+    records: list[Record]
 
 
 @dataclass(slots=True)
 class TableRows:
-    """What is known and what is to be written of one table."""
+    """What is known and what is to be written of one table.
+
+    Postgres has the open rows but for the fresh ones. `is_whole` says that a row which is not known
+    is not there; else Postgres may have it.
+    """
 
     table: Table
+    is_whole: bool
     open: dict[Key, OpenRow] = field(default_factory=dict)
-    finished: list[tuple[object, ...]] = field(default_factory=list)
-    closed_in_database: dict[Key, int] = field(default_factory=dict)
+    fresh: dict[Key, OpenRow] = field(default_factory=dict)
+    finished: list[Record] = field(default_factory=list)
+    ended: dict[Key, int] = field(default_factory=dict)
 
     def put(self, row: Row, revision: int) -> None:
         """Begin a row, and end the one before."""
         key = self.table.key_of(row)
         self.drop(key, revision)
-        self.open[key] = OpenRow(row, revision)
+        self.open[key] = self.fresh[key] = OpenRow(row, revision)
 
     def change(self, key_row: Row, changes: Row, revision: int) -> None:
         """Go on with other values."""
@@ -56,21 +71,21 @@ class TableRows:
     def drop(self, key: Key, revision: int) -> None:
         """End the row of `key`, if there is one."""
         before = self.open.pop(key, None)
-        if before is None:
-            return
-        if before.in_database:
-            self.closed_in_database[key] = revision
-        elif before.from_revision < revision:
-            self.finished.append(self._interval(before, revision))
+        if key in self.fresh:
+            del self.fresh[key]
+            if before is not None and before.from_revision < revision:
+                self.finished.append(self._interval(before, revision))
+        elif before is not None or not self.is_whole:
+            self.ended.setdefault(key, revision)
 
-    def take_open(self) -> list[tuple[object, ...]]:
-        """Return the open rows that Postgres does not have yet, and count them as written."""
-        fresh = [row for row in self.open.values() if not row.in_database]
-        for row in fresh:
-            row.in_database = True
-        return [self._interval(row, OPEN) for row in fresh]
+    def take_changes(self) -> TableChanges:
+        """Return what Postgres does not know yet, and count it as written."""
+        records = self.finished + [self._interval(row, OPEN) for row in self.fresh.values()]
+        changes = TableChanges(self.table, self.ended, records)
+        self.finished, self.ended, self.fresh = [], {}, {}
+        return changes
 
-    def _interval(self, row: OpenRow, to_revision: int) -> tuple[object, ...]:
+    def _interval(self, row: OpenRow, to_revision: int) -> Record:
         whole = {**row.values, "from_revision": row.from_revision, "to_revision": to_revision}
         return self.table.values(whole)
 
@@ -78,9 +93,9 @@ class TableRows:
 class RowFold:
     """The rows of all tables of one projection."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
-        """Begin without knowing any row."""
-        self._rows = {name: TableRows(table) for name, table in tables.items()}
+    def __init__(self, tables: Mapping[str, Table], *, is_whole: bool = False) -> None:
+        """Begin without knowing any row; with `is_whole` there are none yet."""
+        self._rows = {name: TableRows(table, is_whole) for name, table in tables.items()}
 
     @property
     def finished_count(self) -> int:
@@ -105,78 +120,56 @@ class RowFold:
                 rows.drop(rows.table.key_of(write.key), revision)
 
     async def fetch_open(self, db: asyncpg.Connection, writes: Iterable[Write]) -> None:
-        """Read from Postgres the open rows that `writes` end or change."""
+        """Read from Postgres the unknown open rows whose values `writes` go on with.
+
+        What `writes` only end is ended unseen.
+        """
         wanted: dict[str, set[Key]] = {}
-        for write in writes:
-            rows = self._rows[write.table]
-            if isinstance(write, Add):
-                continue
-            key = rows.table.key_of(write.row if isinstance(write, Put) else write.key)
-            wanted.setdefault(write.table, set()).add(key)
-            if isinstance(write, Put) and write.carry:
-                carrier = self._rows[write.carry.table].table
-                wanted.setdefault(carrier.name, set()).add(carrier.key_of(write.carry.key))
+        for table, key_row in _needed(writes):
+            rows = self._rows[table]
+            key = rows.table.key_of(key_row)
+            if key not in rows.open:
+                wanted.setdefault(table, set()).add(key)
         for name, keys in wanted.items():
             await _fetch_open(db, self._rows[name], list(keys))
 
-    async def flush_finished(self, db: asyncpg.Connection) -> None:
-        """Write the rows that will not change again."""
+    def take_finished(self) -> list[TableChanges]:
+        """Return the rows that will not change again, and count them as written."""
+        taken = [TableChanges(rows.table, {}, rows.finished) for rows in self._rows.values()]
         for rows in self._rows.values():
-            await _copy(db, rows.table, rows.finished)
             rows.finished = []
+        return taken
 
-    async def flush(self, db: asyncpg.Connection) -> None:
-        """Write everything, and forget it."""
-        for rows in self._rows.values():
-            if rows.closed_in_database:
-                await _close(db, rows.table, rows.closed_in_database)
-            await _copy(db, rows.table, rows.finished + rows.take_open())
-            rows.finished, rows.closed_in_database, rows.open = [], {}, {}
+    def take_changes(self) -> list[TableChanges]:
+        """Return all that Postgres does not know yet, and count it as written."""
+        taken = [rows.take_changes() for rows in self._rows.values()]
+        return [changes for changes in taken if changes.ended or changes.records]
+
+    def trim(self) -> None:
+        """Keep memory bounded: Postgres has what is forgotten."""
+        if sum(len(rows.open) for rows in self._rows.values()) > _MOST_KEPT:
+            for rows in self._rows.values():
+                rows.open = {}
+
+
+def _needed(writes: Iterable[Write]) -> Iterator[tuple[str, Row]]:
+    """Yield the table and the key of each row whose values are needed."""
+    for write in writes:
+        if isinstance(write, Change):
+            yield write.table, write.key
+        elif isinstance(write, Put) and write.carry:
+            yield write.carry.table, write.carry.key
 
 
 async def _fetch_open(db: asyncpg.Connection, rows: TableRows, keys: list[Key]) -> None:
     """Read the open rows of some keys."""
     table = rows.table
     sql = (
-        f"SELECT t.* FROM {table.name} t JOIN {_keys_sql(table, 1)}"  # noqa: S608 - our own names
+        f"SELECT t.* FROM {table.name} t JOIN {table.keys_sql(1)}"  # noqa: S608 - our own names
         f" USING ({', '.join(table.key)}) WHERE t.to_revision = {OPEN}"
     )
-    for record in await db.fetch(sql, *_columns(keys, len(table.key))):
+    for record in await db.fetch(sql, *table.key_columns(keys)):
         values = dict(record)
         from_revision = values.pop("from_revision")
         values.pop("to_revision")
-        rows.open[table.key_of(values)] = OpenRow(values, from_revision, in_database=True)
-
-
-async def _close(db: asyncpg.Connection, table: Table, closed: Mapping[Key, int]) -> None:
-    """End rows that Postgres has."""
-    same = " AND ".join(f"t.{column} = k.{column}" for column in table.key)
-    keys = _keys_sql(table, 2, ", $1::bigint[]", ", ended")
-    sql = (
-        f"UPDATE {table.name} t SET to_revision = k.ended FROM {keys}"  # noqa: S608 - our own names
-        f" WHERE {same} AND t.to_revision = {OPEN}"
-    )
-    await db.execute(sql, list(closed.values()), *_columns(list(closed), len(table.key)))
-
-
-async def _copy(db: asyncpg.Connection, table: Table, records: list[tuple[object, ...]]) -> None:
-    """Write whole rows: a few by a prepared statement, one step for Postgres instead of three."""
-    if len(records) > _FEW_ROWS:
-        await db.copy_records_to_table(table.name, records=records, columns=table.columns)
-    elif records:
-        places = ", ".join(f"${number}" for number in range(1, len(table.columns) + 1))
-        names = ", ".join(table.columns)
-        sql = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608 - our own names
-        await db.executemany(sql, records)
-
-
-def _keys_sql(table: Table, first: int, extra: str = "", extra_name: str = "") -> str:
-    """Return a derived table `k` of keys, one array parameter a column."""
-    arrays = ", ".join(
-        f"${number}::{table.types[column]}[]" for number, column in enumerate(table.key, first)
-    )
-    return f"unnest({arrays}{extra}) AS k({', '.join(table.key)}{extra_name})"
-
-
-def _columns(keys: list[Key], width: int) -> list[list[object]]:
-    return [[key[place] for key in keys] for place in range(width)]
+        rows.open[table.key_of(values)] = OpenRow(values, from_revision)

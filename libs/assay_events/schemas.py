@@ -69,14 +69,19 @@ WHERE n.nspname = $1 AND c.relkind = 'r' AND (c.relname IN ('position', 'head') 
 """
 
 
-async def swap(db: asyncpg.Connection, green: str, live: str, lock_seconds: float = 0.2) -> None:
-    """Let `green` serve as `live` from one moment to the next.
+async def hold(db: asyncpg.Connection, live: str, lock_seconds: float = 0.2) -> None:
+    """Let nobody move the position of `live` until the transaction ends, nor go on from there.
 
-    What served before stays as `<live>_old`.
+    Who waits to write it finds it gone.
     """
-    async with db.transaction():
-        await db.execute(f"SET LOCAL lock_timeout = '{int(lock_seconds * 1000)}ms'")
-        if await exists(db, live):
-            await db.execute(f"DROP SCHEMA IF EXISTS {live}_old CASCADE")
-            await db.execute(f"ALTER SCHEMA {live} RENAME TO {live}_old")
-        await db.execute(f"ALTER SCHEMA {green} RENAME TO {live}")
+    await db.execute(f"SET LOCAL lock_timeout = '{int(lock_seconds * 1000)}ms'")
+    if await exists(db, live):
+        await db.execute(f"DELETE FROM {live}.position")  # noqa: S608 - our own schema
+
+
+async def swap(db: asyncpg.Connection, green: str, live: str) -> None:
+    """Let `green` serve as `live` once the transaction ends; what served stays as `<live>_old`."""
+    if await exists(db, live):
+        await db.execute(f"DROP SCHEMA IF EXISTS {live}_old CASCADE")
+        await db.execute(f"ALTER SCHEMA {live} RENAME TO {live}_old")
+    await db.execute(f"ALTER SCHEMA {green} RENAME TO {live}")

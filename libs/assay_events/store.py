@@ -3,13 +3,26 @@
 Append to a subject, read a subject, read everything.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from assay_events.envelope import NewMessage, Stored
 
 
-class EventStore(Protocol):
+class Progress(Protocol):
+    """How far the stream goes, fresh."""
+
+    async def last_revision(self) -> int:
+        """Return the revision of the stream's newest message, 0 for none."""
+        ...
+
+    async def next_revision(self, after: int, contexts: frozenset[str]) -> int:
+        """Return the revision of the next message of some contexts after a revision, 0 for none."""
+        ...
+
+
+class EventStore(Progress, Protocol):
     """One totally ordered stream of messages; a subject is one aggregate.
 
     Revisions are stream sequences from 1.
@@ -36,13 +49,17 @@ class EventStore(Protocol):
         """Return the first message of a subject from a revision on, fresh, None for none."""
         ...
 
-    async def last_revision(self) -> int:
-        """Return the revision of the stream's newest message, 0 for none."""
-        ...
-
-    def read(self, after: int, *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
+    def read(
+        self,
+        after: int,
+        *,
+        follow: bool,
+        contexts: frozenset[str] | None = None,
+        wake: asyncio.Event | None = None,
+    ) -> AsyncIterator[Sequence[Stored]]:
         """Yield all messages after a revision in order, in batches; with `follow` go on for ever.
 
-        A batch is empty when nothing came for a while. Raise StreamCorrupt on a gap.
+        With `contexts` the messages of others are left out. A batch is empty when nothing came for
+        a while, or where `wake` was set. Raise StreamCorrupt on a gap that `contexts` do not tell.
         """
         ...

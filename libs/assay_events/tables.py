@@ -1,6 +1,6 @@
 """The tables of a projection, as Postgres knows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -53,6 +53,22 @@ class Table:
     def values(self, row: Row) -> tuple[object, ...]:
         """Return the values of `row` in the order of the columns."""
         return tuple(map(row.__getitem__, self.columns))
+
+    def keys_sql(self, first: int, *more: str) -> str:
+        """Return a derived table `k` of keys, one array parameter a column, from `$first` on.
+
+        `more` are columns of it that follow, each "name type", with parameters that follow too.
+        """
+        columns = [(column, self.types[column]) for column in self.key]
+        columns += [(name, type_) for name, _, type_ in (text.partition(" ") for text in more)]
+        arrays = ", ".join(
+            f"${number}::{type_}[]" for number, (_, type_) in enumerate(columns, first)
+        )
+        return f"unnest({arrays}) AS k({', '.join(name for name, _ in columns)})"
+
+    def key_columns(self, keys: Sequence[tuple[object, ...]]) -> list[list[object]]:
+        """Return the arguments for `keys_sql`, a list a column."""
+        return [[key[place] for key in keys] for place in range(len(self.key))]
 
 
 async def load_tables(db: asyncpg.Connection, schema: str) -> dict[str, Table]:

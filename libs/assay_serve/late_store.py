@@ -91,6 +91,17 @@ class LateStore:
         """Return what the store does."""
         return await self._connected.last_revision()
 
-    def read(self, after: int, *, follow: bool) -> AsyncIterator[Sequence[Stored]]:
+    async def next_revision(self, after: int, contexts: frozenset[str]) -> int:
+        """Return what the store does."""
+        return await self._connected.next_revision(after, contexts)
+
+    def read(
+        self,
+        after: int,
+        *,
+        follow: bool,
+        contexts: frozenset[str] | None = None,
+        wake: asyncio.Event | None = None,
+    ) -> AsyncIterator[Sequence[Stored]]:
         """Yield what the store does."""
-        return self._connected.read(after, follow=follow)
+        return self._connected.read(after, follow=follow, contexts=contexts, wake=wake)

@@ -6,6 +6,8 @@ Nothing twice, nothing missing, and a rebuild equals the live tables.
 import asyncio
 import contextlib
 import random
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -13,12 +15,16 @@ import pytest
 from assay_events import schemas
 from assay_events.commands import Commands
 from assay_events.decider import Refusal
-from assay_events.errors import StreamCorrupt
+from assay_events.envelope import NewMessage
+from assay_events.errors import ProjectionBehind, StreamCorrupt
 from assay_events.jetstream import JetStream
 from assay_events.position import Position
 from assay_events.projector import Projector
 from assay_events.rebuild import Rebuilder
-from tests.integration.assay_events.conftest import DEPLOYMENT
+from assay_events.rows import RowFold
+from assay_events.writing import Mark, PositionMoved, Taken, write
+from assay_serve.embedded import nats
+from tests.integration.assay_events.conftest import DEPLOYMENT, connect
 from tests.support.toy import (
     NAME,
     PROJECTION,
@@ -191,3 +197,82 @@ async def test_readers_see_no_error_while_a_rebuild_takes_over(store: JetStream,
     await pool.close()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def write_foreign(bus: nats.Bus) -> int:
+    """Write an event of another service; return its revision."""
+    connection = await connect(bus, "artifact")
+    message = NewMessage("", "assay.artifact.v1.UploadBegun", b"foreign", datetime.now(UTC))
+    subject = f"assay.v1.artifact.blob.{uuid4().hex}"
+    revision = await JetStream(connection).append(subject, [message], 0)
+    await connection.close()
+    return revision
+
+
+async def written(dsn: str) -> int:
+    """Return the position that the read model has in Postgres."""
+    db = await schemas.connect(dsn, "toy")
+    try:
+        return int(await db.fetchval("SELECT revision FROM position"))
+    finally:
+        await db.close()
+
+
+async def test_a_read_model_passes_over_foreign_events_once_somebody_asks(
+    store: JetStream, bus: nats.Bus, dsn: str
+) -> None:
+    await rebuilder(store, dsn).prepare()
+    own, position = await write_history(store, 6, 3), Position()
+    task = asyncio.create_task(Projector(store, dsn, PROJECTION, DEPLOYMENT, position).run())
+    await position.wait_for(own, 30)
+    foreign = await write_foreign(bus)
+    assert await written(dsn) == own
+    await position.wait_for(foreign, 30)
+    assert await written(dsn) == foreign
+    with pytest.raises(ProjectionBehind):
+        await position.wait_for(foreign + 1, 0.2)
+    assert await written(dsn) == foreign
+    done = await commands(store).handle(TOY, f"{NAME}9", Create(f"{NAME}9"), intent())
+    await position.wait_for(done.revision, 30)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await rebuilder(store, dsn).check() == []
+
+
+async def test_a_token_between_own_and_foreign_events_is_answered_in_any_order(
+    store: JetStream, bus: nats.Bus, dsn: str
+) -> None:
+    await rebuilder(store, dsn).prepare()
+    position, handler = Position(), commands(store)
+    task = asyncio.create_task(Projector(store, dsn, PROJECTION, DEPLOYMENT, position).run())
+    waits = list[int]()
+    for number in range(10):
+        done = await handler.handle(TOY, f"{NAME}{number}", Create(f"{NAME}{number}"), intent())
+        waits += [done.revision, await write_foreign(bus)]
+    await asyncio.gather(*(position.wait_for(revision, 30) for revision in waits))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await rebuilder(store, dsn).check() == []
+
+
+async def test_what_goes_on_writing_the_old_tables_after_a_rebuild_is_refused(
+    store: JetStream, dsn: str
+) -> None:
+    await rebuilder(store, dsn).prepare()
+    await follow(store, dsn, last := await write_history(store, 8, 10))
+    db = await schemas.connect(dsn, "toy")
+    held = await schemas.connect(dsn, "toy_green")
+    green = rebuilder(store, dsn)
+    await schemas.create(held, PROJECTION, "toy_green")
+    async with held.transaction():
+        await schemas.hold(held, "toy")
+        mark = Mark(last + 1, datetime.now(UTC))
+        writing = asyncio.create_task(write(db, RowFold({}), Taken(), last, mark))
+        await asyncio.sleep(0.1)
+        await schemas.swap(held, "toy_green", "toy")
+    with pytest.raises(PositionMoved):
+        await writing
+    await green.rebuild()
+    await db.close()
+    await held.close()
+    assert await green.check() == []

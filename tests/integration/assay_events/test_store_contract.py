@@ -1,5 +1,8 @@
 """What both event stores promise: the one in memory is a fair stand-in for JetStream."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +12,8 @@ from assay_events.errors import LostRace
 from assay_events.jetstream import JetStream
 from assay_events.memory import MemoryStore
 from assay_events.store import EventStore
+from assay_serve.embedded import nats
+from tests.integration.assay_events.conftest import connect
 
 SUBJECT = "assay.v1.metadata.model.00000000000000000000000000000001"
 OTHER = "assay.v1.metadata.model.00000000000000000000000000000002"
@@ -129,6 +134,65 @@ async def test_a_long_stream_is_read_without_a_gap(any_store: tuple[EventStore, 
         texts = [f"{start}-{n}" for n in range(900)]
         revision = await store.append(SUBJECT, [message(text) for text in texts], revision)
     assert [s.revision for s in await read_all(store, 0)] == list(range(1, first + 2700))
+
+
+FOREIGN = "assay.v1.artifact.blob.00000000000000000000000000000001"
+METADATA = frozenset({"metadata"})
+NOBODY = frozenset({"lineage"})
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+async def mixed(
+    request: pytest.FixtureRequest, bus: nats.Bus
+) -> AsyncIterator[tuple[EventStore, int]]:
+    """Each store in turn, with a foreign event, an own one and a foreign one; and its first."""
+    async with contextlib.AsyncExitStack() as stack:
+        ours: EventStore = MemoryStore()
+        theirs, first = ours, 1
+        if request.param == "jetstream":
+            connections = [await connect(bus, service) for service in ("metadata", "artifact")]
+            for connection in connections:
+                stack.push_async_callback(connection.close)
+            ours, theirs = (JetStream(connection) for connection in connections)
+            first = 2
+        await theirs.append(FOREIGN, [message("foreign")], 0)
+        await ours.append(SUBJECT, [message("own")], 0)
+        await theirs.append(FOREIGN, [message("foreign again")], first)
+        yield ours, first
+
+
+async def test_the_events_of_some_contexts_are_read_without_the_rest(
+    mixed: tuple[EventStore, int],
+) -> None:
+    store, first = mixed
+    for after, contexts, expected in (
+        (0, METADATA, [first + 1]),
+        (first + 1, METADATA, []),
+        (0, NOBODY, []),
+        (first - 1, METADATA | {"artifact"}, [first, first + 1, first + 2]),
+    ):
+        reading = store.read(after, follow=False, contexts=contexts)
+        assert [stored.revision async for batch in reading for stored in batch] == expected
+
+
+async def test_the_next_event_of_some_contexts_is_known_without_reading_the_rest(
+    mixed: tuple[EventStore, int],
+) -> None:
+    store, first = mixed
+    assert await store.next_revision(0, METADATA) == first + 1
+    assert await store.next_revision(first + 1, METADATA) == 0
+    assert await store.next_revision(first + 1, METADATA | {"artifact"}) == first + 2
+    assert await store.next_revision(0, NOBODY) == 0
+
+
+async def test_a_reading_that_waits_can_be_woken(any_store: tuple[EventStore, int]) -> None:
+    store, first = any_store
+    wake = asyncio.Event()
+    wake.set()
+    async for batch in store.read(first - 1, follow=True, contexts=METADATA, wake=wake):
+        assert batch == []
+        assert not wake.is_set()
+        break
 
 
 async def test_one_message_is_read_without_the_others(any_store: tuple[EventStore, int]) -> None:
