@@ -9,10 +9,11 @@ from uuid import UUID, uuid5
 from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from assay.bulk import model_of
 from assay.errors import FailedPrecondition, Invalid
 from assay.metadata.v1.metadata_service_pb2 import ImportItem
 from assay.metadata.v1.resources_pb2 import Imported
-from assay.names import NamespaceName
+from assay.names import MalformedName, NamespaceName
 
 _IMPORTS = UUID("0b8a4d0e-5f6c-5d52-9e57-6f3f0a9f7a11")
 
@@ -52,7 +53,6 @@ class Source:
     namespace: str
     count: int
     import_id: str
-    digest: str
 
     @classmethod
     def of(cls, path: Path, namespace: str = "") -> "Source":
@@ -66,28 +66,37 @@ class Source:
             for line in file:
                 digest.update(line)
                 count += bool(line.strip())
-        known = digest.hexdigest()
-        import_id = uuid5(_IMPORTS, f"{known}\n{namespace}")
-        return cls(path, namespace, count, str(import_id), known)
+        import_id = uuid5(_IMPORTS, f"{digest.hexdigest()}\n{namespace}")
+        return cls(path, namespace, count, str(import_id))
 
-    def items(self) -> Iterator[ImportItem]:
-        """Yield the items of the file, named below the namespace, with who made them as a claim."""
-        with self.path.open(encoding="utf-8") as file:
+    def items(self, import_id: str = "") -> Iterator[ImportItem]:
+        """Yield the items of the file, named below the namespace, with who made them as a claim.
+
+        The claim names the import, `import_id` where it is another than that of the file.
+        """
+        with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     item = self._parsed(number, line)
-                    _claim(item, f"export:sha256:{self.digest}")
+                    _claim(item, f"export:{import_id or self.import_id}")
                     yield renamed(item, self.namespace) if self.namespace else item
 
-    def _parsed(self, number: int, line: str) -> ImportItem:
+    def _parsed(self, number: int, line: bytes) -> ImportItem:
+        wrong: Exception
         try:
-            return json_format.Parse(line, ImportItem())
-        except json_format.ParseError as error:
-            raise Invalid(
-                f"{self.path}, line {number}: give one item as JSON, as `assay export` writes it.",
-                reason="MALFORMED",
-                metadata={"line": str(number)},
-            ) from error
+            item: ImportItem = json_format.Parse(line, ImportItem())
+            model_of(item)
+        except (json_format.ParseError, UnicodeDecodeError, RecursionError) as error:
+            cause, wrong = "give one item as JSON, as `assay export` writes it.", error
+        except (MalformedName, Invalid) as error:
+            cause, wrong = str(error), error
+        else:
+            return item
+        raise Invalid(
+            f"{self.path}, line {number}: {cause}",
+            reason="MALFORMED",
+            metadata={"line": str(number)},
+        ) from wrong
 
 
 def renamed(item: ImportItem, namespace: str) -> ImportItem:

@@ -66,7 +66,7 @@ def import_file(
     try:
         with _bar(source.count, quiet=context.as_json) as listen:
             done = bulk.import_items(
-                context.client, source.items(), import_id=chosen, listen=listen
+                context.client, source.items(chosen), import_id=chosen, listen=listen
             )
     except AssayError as error:
         words = ["--into", into] if into else []
