@@ -5,6 +5,7 @@ import typer
 from assay.cli import (
     approvals,
     audit,
+    import_mlflow,
     imports,
     keys,
     lineage,
@@ -15,6 +16,9 @@ from assay.cli import (
     stack,
     transfers,
 )
+
+# These add their commands to groups of other modules.
+ADDING = (import_mlflow,)
 
 app = typer.Typer(
     help="Assay keeps models, and can prove who approved what.",

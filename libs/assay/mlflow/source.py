@@ -113,7 +113,10 @@ class Source:
             try:
                 return self._ask(path, query, take)
             except SSLError as error:
-                raise _failed(f"The certificate of {self.base} is not trusted: {error}.") from error
+                raise _failed(
+                    f"{self.base} is not trusted over TLS ({quoted(str(error))}): mend its "
+                    "address, or give --ca-file with who signed its certificate."
+                ) from error
             except (_Again, HTTPError) as error:
                 if attempt == _MAX_ATTEMPTS:
                     raise _away(self.base, path, error) from error

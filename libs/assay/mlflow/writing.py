@@ -8,6 +8,7 @@ from functools import partial
 
 import grpc
 
+from assay.calls import RetryPolicy, is_retryable
 from assay.client import Client
 from assay.errors import AssayError, NotFound, from_rpc
 from assay.metadata.v1 import metadata_service_pb2 as api
@@ -108,12 +109,19 @@ class Writer:
             batch=batch,
             items=items,
         )
-        try:
-            (answer,) = self.client.metadata.Import(iter([request]), timeout=_SECONDS)
-        except grpc.RpcError as failure:
-            raise from_rpc(failure) from failure
-        self.client.saw(answer.consistency_token)
-        return answer
+        policy = RetryPolicy(deadline_seconds=_SECONDS)
+        for attempt in range(1, policy.max_attempts + 1):
+            try:
+                (answer,) = self.client.metadata.Import(iter([request]), timeout=_SECONDS)
+            except grpc.RpcError as failure:
+                error = from_rpc(failure)
+                if attempt == policy.max_attempts or not is_retryable(error):
+                    raise error from failure
+                time.sleep(policy.delay_seconds(attempt, error))
+            else:
+                self.client.saw(answer.consistency_token)
+                return answer
+        raise AssertionError
 
     def _has(self, number: int) -> bool:
         return self.latest() >= number
