@@ -138,6 +138,11 @@ def pinned_revision(page_token: str) -> int:
     return int(revision)
 
 
+def last_value(page_token: str) -> object:
+    """Return the first value after which a page begins, None on the first page."""
+    return next(iter(_decoded(page_token)[1:]), None) if page_token else None
+
+
 def query_digest(request: Message) -> str:
     """Return what tells the queries apart that a page token may belong to."""
     asked = type(request)()

@@ -86,13 +86,15 @@ CREATE TABLE version (
     PRIMARY KEY (model, number, from_revision)
 );
 
--- The tags, params and metrics of versions once more, one a row, to filter by. Of the metrics with
--- one key, `nth` 0 is the first: the one to order by.
+-- The tags, params and metrics of versions once more, one a row, to filter by. `registered` tells the
+-- version, and `term` what was said of it (queries/terms.py). Of the metrics with one key, `nth` 0 is
+-- the first: the one to order by.
 CREATE TABLE version_tag (
     model text NOT NULL,
     number bigint NOT NULL,
     key text NOT NULL,
     value text NOT NULL,
+    term uuid NOT NULL,
     registered bigint NOT NULL,
     from_revision bigint NOT NULL,
     to_revision bigint NOT NULL,
@@ -100,24 +102,26 @@ CREATE TABLE version_tag (
 );
 
 CREATE TABLE version_param (
-    model text NOT NULL,
-    number bigint NOT NULL,
+    registered bigint NOT NULL,
     key text NOT NULL,
     value text NOT NULL,
-    registered bigint NOT NULL,
-    PRIMARY KEY (model, number, key)
+    term uuid NOT NULL,
+    PRIMARY KEY (registered, key)
 );
 
 CREATE TABLE version_metric (
-    model text NOT NULL,
-    number bigint NOT NULL,
-    place integer NOT NULL,
+    registered bigint NOT NULL,
     key text NOT NULL,
     nth integer NOT NULL,
     value double precision NOT NULL,
-    registered bigint NOT NULL,
-    PRIMARY KEY (model, number, place)
+    term uuid NOT NULL,
+    PRIMARY KEY (registered, term, nth) INCLUDE (value)
 );
+
+-- Which plan is good depends on how common a term is: the planner is to know the common ones.
+ALTER TABLE version_tag ALTER COLUMN term SET STATISTICS 1000;
+ALTER TABLE version_param ALTER COLUMN term SET STATISTICS 1000;
+ALTER TABLE version_metric ALTER COLUMN term SET STATISTICS 1000;
 
 -- Stage graphs of models and namespaces; the rules are JSON.
 CREATE TABLE stage_graph (
@@ -136,6 +140,7 @@ CREATE TABLE holding (
     model text NOT NULL,
     kind text NOT NULL,
     label text COLLATE "C" NOT NULL,
+    term uuid NOT NULL,
     number bigint NOT NULL,
     registered bigint NOT NULL,
     weight integer NOT NULL,
@@ -164,45 +169,46 @@ CREATE TABLE history (
 
 -- indexes
 -- The primary keys find one row at any revision: they are walked backwards from that revision.
+
+-- A model by its id, in lists, diffs and searches of a namespace; and the orders of those.
 CREATE INDEX model_by_id ON model (namespace, model_id, from_revision);
 CREATE INDEX model_by_create_time ON model (namespace, create_time, model_id);
 CREATE INDEX model_by_update_time ON model (namespace, update_time, model_id);
-CREATE INDEX version_by_create_time ON version (model, create_time, number);
-CREATE INDEX version_metric_by_value ON version_metric (model, key, value, number);
--- A hash takes values of any length; a btree refuses long ones.
+-- Models with a tag. A hash takes values of any length; a btree refuses long ones.
 CREATE INDEX model_tag_by_value ON model_tag USING hash (value);
-CREATE INDEX version_tag_by_value ON version_tag USING hash (value);
-CREATE INDEX version_param_by_value ON version_param USING hash (value);
--- What still holds lies at the end of these three, past all that ended before the revision asked for.
-CREATE INDEX holding_by_version ON holding (model, number, to_revision);
-CREATE INDEX holding_by_name ON holding (name, to_revision);
-CREATE INDEX holding_by_kind ON holding (model, kind, to_revision);
-CREATE INDEX history_by_model ON history (model, revision);
--- For searches of a namespace, which is the second part of a model's name: each leads to the versions
--- in the order of their registration, or by value. What is compared is hashed, so that it fits.
+-- Models with certain words.
+CREATE INDEX model_by_words ON model USING gin (to_tsvector('simple',
+    model_id || ' ' || translate(model_id, '._-', '   ')
+    || ' ' || display_name || ' ' || description || ' ' || intended_use));
+
+-- The versions of one model, listed by time.
+CREATE INDEX version_by_create_time ON version (model, create_time, number);
+-- The versions of a namespace in the order of registration: where a search has nothing narrower,
+-- and where it reads what it found.
 CREATE INDEX version_by_registration ON version (namespace, registered);
-CREATE INDEX version_of_model_by_registration ON version (model, registered);
-CREATE INDEX version_by_number ON version (namespace, number, registered);
+-- Searches ordered by number, or with numbers in a range.
+CREATE INDEX version_by_number ON version (namespace, number, registered)
+    INCLUDE (from_revision, to_revision);
+-- Searches for drafts and for what is archived: few, mostly.
+CREATE INDEX version_by_state ON version (namespace, state, registered) WHERE state <> 'ACTIVE';
+-- Versions with certain words.
 CREATE INDEX version_by_words ON version USING gin ((
     to_tsvector('simple', split_part(model, '/', 4) || ' '
         || translate(split_part(model, '/', 4), '._-', '   ') || ' ' || description)
     || to_tsvector('simple', card)
 ));
-CREATE INDEX version_tag_by_term ON version_tag ((
-    hashtextextended(key, hashtextextended(value, hashtextextended(split_part(model, '/', 2), 0)))
-), registered);
-CREATE INDEX version_param_by_term ON version_param ((
-    hashtextextended(key, hashtextextended(value, hashtextextended(split_part(model, '/', 2), 0)))
-), registered);
-CREATE INDEX version_metric_by_term ON version_metric ((
-    hashtextextended(key, hashtextextended(split_part(model, '/', 2), 0))
-), value, registered);
-CREATE INDEX version_metric_by_registration ON version_metric ((
-    hashtextextended(key, hashtextextended(split_part(model, '/', 2), 0))
-), registered, value);
-CREATE INDEX holding_by_term ON holding ((
-    hashtextextended(kind, hashtextextended(label, hashtextextended(split_part(model, '/', 2), 0)))
-), registered);
-CREATE INDEX model_by_words ON model USING gin (to_tsvector('simple',
-    model_id || ' ' || translate(model_id, '._-', '   ')
-    || ' ' || display_name || ' ' || description || ' ' || intended_use));
+-- Versions with a tag, a param, an alias or a stage, in the order of registration; with a metric, in
+-- the order of its value. Each holds all that a search compares, so that it reads no row.
+CREATE INDEX version_tag_by_term ON version_tag (term, registered)
+    INCLUDE (from_revision, to_revision);
+CREATE INDEX version_param_by_term ON version_param (term, registered);
+CREATE INDEX version_metric_by_term ON version_metric (term, value, registered) INCLUDE (nth);
+CREATE INDEX holding_by_term ON holding (term, registered) INCLUDE (from_revision, to_revision);
+
+-- What a version holds, who holds a name, and all aliases or stages of a model. What still holds lies
+-- at the end of these three, past all that ended before the revision asked for.
+CREATE INDEX holding_by_version ON holding (model, number, to_revision);
+CREATE INDEX holding_by_name ON holding (name, to_revision);
+CREATE INDEX holding_by_kind ON holding (model, kind, to_revision);
+-- What happened to a model.
+CREATE INDEX history_by_model ON history (model, revision);

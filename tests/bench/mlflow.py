@@ -147,19 +147,20 @@ class Registry:
         connection = self._free.get()
         try:
             try:
-                status, text = _exchange(connection, method, path, body)
+                status, text = exchange(connection, method, path, body)
             except (http.client.HTTPException, ConnectionError):  # closed by the server meanwhile
                 connection.close()
-                status, text = _exchange(connection, method, path, body)
+                status, text = exchange(connection, method, path, body)
         finally:
             self._free.put(connection)
         if status != http.HTTPStatus.OK:
             raise RuntimeError(f"MLflow answered {status}: {text[:300]!r}.")
 
 
-def _exchange(
+def exchange(
     connection: http.client.HTTPConnection, method: str, path: str, body: str
 ) -> tuple[int, bytes]:
+    """Return the status and the body of one call of the REST API."""
     headers = {"Content-Type": "application/json"}
     connection.request(method, f"/api/2.0/mlflow/{path}", body, headers)
     answer = connection.getresponse()

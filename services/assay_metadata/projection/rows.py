@@ -37,6 +37,7 @@ from assay_events.envelope import Recorded
 from assay_events.projection import Add, Carry, Change, Drop, Projection, Put, Write
 from assay_metadata.projection import columns, history
 from assay_metadata.projection.field_changes import field_changes
+from assay_metadata.queries import terms
 
 # The etag of a version is in its own row, and a name that leads elsewhere has none.
 _WITHOUT_MARK = (
@@ -170,16 +171,25 @@ def _version(event: ModelVersionRegistered, recorded: Recorded) -> Iterator[Writ
         }
         | columns.sealed(event),
     )
-    sealed = key | {"registered": recorded.revision}
+    yield from _said_of_a_version(event, key, recorded.revision)
+
+
+def _said_of_a_version(
+    event: ModelVersionRegistered, key: Mapping[str, object], registered: int
+) -> Iterator[Write]:
+    """Yield a row for each tag, param and metric."""
+    namespace, seen = _namespace_of(event.name), Counter[str]()
     for tag, value in event.tags.items():
-        yield Put("version_tag", sealed | {"key": tag, "value": value})
+        row = {"key": tag, "value": value, "term": terms.tag(namespace, tag, value)}
+        yield Put("version_tag", {**key, **row, "registered": registered})
     for param, value in event.params.items():
-        yield Add("version_param", sealed | {"key": param, "value": value})
-    seen = Counter[str]()
-    for place, metric in enumerate(event.metrics):
-        row = {"place": place, "key": metric.key, "value": metric.value, "nth": seen[metric.key]}
+        row = {"key": param, "value": value, "term": terms.param(namespace, param, value)}
+        yield Add("version_param", {**row, "registered": registered})
+    for metric in event.metrics:
+        values = {"nth": seen[metric.key], "value": metric.value, "registered": registered}
         seen[metric.key] += 1
-        yield Add("version_metric", sealed | row)
+        term = terms.metric(namespace, metric.key)
+        yield Add("version_metric", {"key": metric.key, "term": term, **values})
 
 
 def _moved(event: AliasSet | StageSet, recorded: Recorded) -> Iterator[Write]:
@@ -206,10 +216,13 @@ def _holders(event: StageHoldersSet, recorded: Recorded) -> Iterator[Write]:
 
 
 def _entered(name: str, holder: StageHolder, place: int, recorded: Recorded) -> Write:
+    kind = "alias" if name.split("/")[-2] == "aliases" else "stage"
+    label = name.rpartition("/")[2]
     row = _holding_key(name, holder.version) | {
         "model": _model_of(name),
-        "kind": "alias" if name.split("/")[-2] == "aliases" else "stage",
-        "label": name.rpartition("/")[2],
+        "kind": kind,
+        "label": label,
+        "term": terms.holding(_namespace_of(name), kind, label),
         "weight": holder.weight,
         "approval": holder.approval,
         "enter_revision": recorded.revision,
@@ -290,8 +303,12 @@ def _tags(
     before: ModelFields = event.previous_fields
     for tag, value in event.fields.tags.items():
         if before.tags.get(tag) != value:
-            carry = _registered(key) if table == "version_tag" else None
-            yield Put(table, {**key, "key": tag, "value": value}, carry)
+            row = {**key, "key": tag, "value": value}
+            if table == "version_tag":
+                term = terms.tag(_namespace_of(event.name), tag, value)
+                yield Put(table, {**row, "term": term}, _registered(key))
+            else:
+                yield Put(table, row)
     for tag in before.tags.keys() - event.fields.tags.keys():
         yield Drop(table, {**key, "key": tag})
 

@@ -76,8 +76,8 @@ def _held(kind: str) -> Entries:
     return Entries(rows, key="h.label")
 
 
-def _entries(table: str, value: Kind, at: str = "") -> Entries:
-    rows = f"SELECT FROM {table} t WHERE t.model = v.model AND t.number = v.number{at}"
+def _sealed(table: str, value: Kind) -> Entries:
+    rows = f"SELECT FROM {table} t WHERE t.registered = v.registered"
     return Entries(rows, key="t.key", value=Column("t.value", value))
 
 
@@ -90,9 +90,14 @@ FIELDS: Fields = {
     "creator": Column("v.creator", Kind.RESOURCE),
     "alias": _held("alias"),
     "stage": _held("stage"),
-    "tags": _entries("version_tag", Kind.TEXT, " AND t.from_revision <= $1 AND t.to_revision > $1"),
-    "params": _entries("version_param", Kind.TEXT),
-    "metrics": _entries("version_metric", Kind.NUMBER),
+    "tags": Entries(
+        "SELECT FROM version_tag t WHERE t.model = v.model AND t.number = v.number"
+        " AND t.from_revision <= $1 AND t.to_revision > $1",
+        key="t.key",
+        value=Column("t.value"),
+    ),
+    "params": _sealed("version_param", Kind.TEXT),
+    "metrics": _sealed("version_metric", Kind.NUMBER),
 }
 
 
