@@ -8,7 +8,7 @@ from importlib.resources import files
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from assay.lineage.v1.events_pb2 import RunRecorded
-from assay.metadata.v1.events_pb2 import ModelVersionRegistered
+from assay.metadata.v1.events_pb2 import ModelVersionRegistered, ModelVersionSealed
 from assay.names import ArtifactName, DatasetName, NamespaceName, RunName, VersionName
 from assay_events.envelope import Recorded
 from assay_events.projection import Add, Projection, Put, Write
@@ -26,6 +26,8 @@ def apply(recorded: Recorded) -> Iterable[Write]:
         case ModelVersionRegistered() as event:
             yield _node(event.name, "")
             yield from _edges(recorded, _version_edges(event))
+        case ModelVersionSealed() as event:
+            yield from _edges(recorded, _file_edges(event.name, event.manifest_digest))
         case _:
             return
 
@@ -96,11 +98,16 @@ def _run_edges(event: RunRecorded) -> Iterable[tuple[str, str]]:
 
 
 def _version_edges(event: ModelVersionRegistered) -> Iterable[tuple[str, str]]:
-    name = VersionName.parse(event.name)
-    namespace = NamespaceName(name.namespace)
-    yield str(ArtifactName.of(namespace, event.manifest_digest)), event.name
+    yield from _file_edges(event.name, event.manifest_digest)
     if event.run:
         yield event.run, event.name
+
+
+def _file_edges(version: str, manifest_digest: str) -> Iterable[tuple[str, str]]:
+    """Return what a version has of its files, nothing while it is a draft."""
+    if manifest_digest:
+        namespace = NamespaceName(VersionName.parse(version).namespace)
+        yield str(ArtifactName.of(namespace, manifest_digest)), version
 
 
 def _edges(recorded: Recorded, pairs: Iterable[tuple[str, str]]) -> Iterable[Write]:
@@ -128,6 +135,6 @@ def _time(time: Timestamp) -> datetime:
 LINEAGE = Projection(
     name="lineage",
     schema=(files(__package__ or "assay_lineage") / "schema.sql").read_text(),
-    events=(RunRecorded, ModelVersionRegistered),
+    events=(RunRecorded, ModelVersionRegistered, ModelVersionSealed),
     apply=apply,
 )
