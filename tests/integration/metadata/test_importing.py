@@ -1,6 +1,7 @@
 """Import as a caller meets it: whole batches in order, refusals that name the item, retries."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -159,6 +160,21 @@ def test_a_stream_that_ends_early_keeps_what_was_answered(registry: Registry) ->
     answers.close()
     assert [answer.batch for answer in send(registry, [first, second])] == [1, 2]
     assert len(got(registry, model)) == 2
+
+
+def test_the_same_import_by_two_callers_at_once_writes_one_copy(registry: Registry) -> None:
+    model, import_id = name(), str(uuid4())
+    requests = [batch(model, [new_model(model)], 1, import_id)]
+    for number in range(2, 12):
+        versions = [version(model, (number - 2) * 20 + n) for n in range(1, 21)]
+        requests.append(batch(model, versions, number, import_id))
+    with ThreadPoolExecutor(4) as callers:
+        found = list(callers.map(lambda _: list(send(registry, requests)), range(4)))
+    assert [[answer.batch for answer in answers] for answers in found] == [list(range(1, 12))] * 4
+    assert sum(answer.written_versions for answers in found for answer in answers) == 200
+    assert sum(not answer.is_known for answers in found for answer in answers) == 11
+    registry.token = found[0][-1].consistency_token
+    assert len(got(registry, model)) == 201
 
 
 def test_archived_things_are_imported_archived(
