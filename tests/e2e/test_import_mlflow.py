@@ -7,8 +7,10 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pytest
 from assay.client import Client
 from assay.metadata.v1 import metadata_service_pb2 as api
 from assay.metadata.v1.resources_pb2 import Model, ModelVersion, State
+from assay.mlflow import importing
 from assay.mlflow.faults import SourceFailed
 from assay.mlflow.importing import Importer
 from assay.mlflow.options import Options
@@ -155,6 +158,40 @@ def test_an_import_that_was_killed_goes_on_where_it_stopped(
         report = bring(client, url, tenant, MANY)
     assert (report.written, report.known, report.is_clean) == (6, 24, True)
     assert model(client, tenant, MANY).latest_number == 30
+
+
+def test_two_imports_at_once_write_everything_once(
+    client: Client, peer: Server, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "MOST_ITEMS", 4)  # many batches, to be overtaken in
+
+    def run() -> Report:
+        return bring(client, peer.url, tenant, MANY, options=Options(with_files=False))
+
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(run) for _ in range(2)]
+        reports = [it.result() for it in running]
+    assert [report.is_clean for report in reports] == [True, True]
+    assert model(client, tenant, MANY).latest_number == 30
+    numbers = [version(client, tenant, MANY, number).number for number in range(1, 31)]
+    assert numbers == list(range(1, 31))
+
+
+def test_a_name_that_assay_refuses_stops_no_other(
+    assay: Assay, client: Client, peer: Server, tenant: str
+) -> None:
+    hidden, composed = f"a\u200bb{tenant}", f"caf\u00e9-{tenant}"
+    decomposed = unicodedata.normalize("NFD", composed)
+    for name in (hidden, composed, decomposed):
+        peer.post("registered-models/create", {"name": name})
+    models = [word for name in (hidden, composed, decomposed) for word in ("--model", name)]
+    words = ["import", "mlflow", peer.url, "--namespace", tenant, *models]
+    lines = assay.run(*words, status=1).stdout.splitlines()
+    refused = [line for line in lines if line.startswith("Refused: ")]
+    assert len(refused) == 2
+    assert "must not contain invisible characters." in refused[0]
+    assert "is in Assay already and was not imported from" in refused[1]
+    assert model(client, tenant, composed).imported.claims["name"] == composed
 
 
 def test_only_what_is_new_in_the_source_comes_over_later(

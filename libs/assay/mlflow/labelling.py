@@ -12,7 +12,7 @@ from assay.mlflow.advice import Adviser
 from assay.mlflow.entities import SourceModel, SourceVersion
 from assay.mlflow.faults import quoted
 from assay.mlflow.report import Report
-from assay.mlflow.translating import is_archived, stage_of
+from assay.mlflow.translating import stage_of
 from assay.mlflow.writing import Writer
 from assay.names import MalformedName
 
@@ -31,7 +31,7 @@ class Holders:
 
     numbers: dict[str, int] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    archived: list[SourceVersion] = field(default_factory=list)
+    archived: set[int] = field(default_factory=set)
 
     def add(self, version: SourceVersion) -> None:
         """Take note of a version's stage; versions come in order."""
@@ -40,7 +40,7 @@ class Holders:
             self.numbers[stage] = version.number
             self.counts[stage] += 1
         elif version.stage == "Archived":
-            self.archived.append(version)
+            self.archived.add(version.number)
 
     def notes(self, model: SourceModel) -> Iterator[str]:
         """Yield what could not be taken over as it is."""
@@ -50,9 +50,9 @@ class Holders:
                     f"{quoted(model.name)}: {count} versions are in {stage}; the latest, "
                     f"{self.numbers[stage]}, holds it, and the others keep the claim current_stage."
                 )
-        for version in self.archived:
-            if not is_archived(version, model):
-                yield f"{quoted(version.title)}: it is not archived, because an alias points at it."
+        for number in sorted(self.archived & set(model.aliases.values())):
+            title = f"{model.name}/{number}"
+            yield f"{quoted(title)}: it is not archived, because an alias points at it."
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from assay.mlflow import facts
 from assay.mlflow.advice import Adviser
 from assay.mlflow.entities import SourceModel, SourceVersion
 from assay.mlflow.facts import Difference, Facts
-from assay.mlflow.faults import Unusable, quoted
+from assay.mlflow.faults import SourceFailed, Unusable, quoted
 from assay.mlflow.fetching import Fetcher
 from assay.mlflow.labelling import Holders
 from assay.mlflow.options import Options
@@ -137,6 +137,11 @@ class Verifier:
                 listed = {e.path: f"{e.size_bytes} {e.digest}" for e in fetcher.digests(theirs)}
         except Unusable as error:
             self.report.differs(error.message)
+            return
+        except SourceFailed as error:
+            if not self.options.allow_missing:
+                raise
+            self.report.differs(f"{quoted(theirs.title)}: its files are not compared: {error}")
             return
         held = {e.path: str(e.size_bytes) for e in entries}
         if self.options.check_bytes:
