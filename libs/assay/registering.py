@@ -31,6 +31,7 @@ class Details:
 
     Attributes:
         run: The run that made it, recorded first, unless it has a name already.
+        about: What else is told: card, signature, format, parents, semantic version.
     """
 
     description: str = ""
@@ -38,6 +39,7 @@ class Details:
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     run: Run | None = None
+    about: ModelVersion = field(default_factory=ModelVersion)
 
 
 NO_DETAILS = Details()
@@ -52,17 +54,30 @@ def register(
 ) -> api.RegisterModelVersionResponse:
     """Store the files at `path`, make the model where it is not there, register the version."""
     model = references.model(name, client.namespace)
-    metrics = finite(details.metrics)
-    files = manifests.walk(path)
-    manifest = upload(client.artifact, str(model.parent), files, listen)
+    version = described(client, name, details)
+    manifest = upload(client.artifact, str(model.parent), manifests.walk(path), listen)
+    version.manifest_digest = manifest.manifest_digest
+    return add(client, name, version)
+
+
+def described(client: "Client", name: str, details: Details) -> ModelVersion:
+    """Return a version of `name` with what is told of it, its run recorded, without files."""
+    model = references.model(name, client.namespace)
     version = ModelVersion(
-        manifest_digest=manifest.manifest_digest,
         description=details.description,
-        metrics=metrics,
+        metrics=finite(details.metrics),
         params=details.params,
         tags=details.tags,
-        run=_record(client, model, details.run) if details.run else "",
     )
+    version.MergeFrom(details.about)
+    if details.run:
+        version.run = _record(client, model, details.run)
+    return version
+
+
+def add(client: "Client", name: str, version: ModelVersion) -> api.RegisterModelVersionResponse:
+    """Register `version` as the next one of the model `name`, made where it is not there."""
+    model = references.model(name, client.namespace)
     request = api.RegisterModelVersionRequest(parent=str(model), model_version=version)
     return _register(client, model, request)
 

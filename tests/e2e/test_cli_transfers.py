@@ -55,7 +55,7 @@ def test_a_changed_file_is_in_the_way_of_a_pull(
     (out / "config.json").write_text("mine")
     assert assay.refused("pull", "pulled/1", str(out))["reason"] == "FILE_EXISTS"
     told = assay.run("pull", "pulled/1", str(out), status=1).stderr
-    assert f"Next: assay pull pulled/1 {out} --force" in told
+    assert f"Next: assay pull --force pulled/1 {out}" in told
     assert (out / "config.json").read_text() == "mine"
     assay.run("pull", "pulled/1", str(out), "--force")
     assert contents(out) == contents(model_folder)

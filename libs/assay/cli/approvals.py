@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assay.cli.command import Context, command
+from assay.cli.inbox import find, id_of, target_of
 from assay.cli.passphrases import PassphraseFile
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from assay.cli.screen import Screen
     from assay_trust.record import Meaning
 
-app = typer.Typer()
 approval_app = typer.Typer(help="Ask for approvals, sign them, reject them.")
 Id = Annotated[str, typer.Argument(metavar="APPROVAL", help="Its name, or how its id begins.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
@@ -49,7 +49,7 @@ def request(
 
     def show(screen: "Screen") -> None:
         _show(screen, response.approval)
-        sign = context.command("approval", "sign", _id(response.approval), "--as", "USER")
+        sign = context.command("approval", "sign", of=(id_of(response.approval),), as_user="USER")
         screen.say(f"Next: {sign}")
 
     context.answer(response, show)
@@ -126,63 +126,6 @@ def revoke(
     context.answer(response, lambda screen: _show(screen, response.approval))
 
 
-@command(app, "inbox")
-def inbox(context: Context) -> None:
-    """List the open approvals that you may still sign."""
-    from assay.approval.v1.approval_service_pb2 import ListApprovalsRequest
-    from assay.paging import collect
-
-    client = context.client
-    request = ListApprovalsRequest(
-        parent=f"namespaces/{context.namespace}", filter=f'waiting_for = "{client.principal}"'
-    )
-    response = collect(client.approval.ListApprovals, request)
-
-    def show(screen: "Screen") -> None:
-        from assay.cli.screen import moment, short_version
-
-        rows = [
-            [
-                _id(a),
-                short_version(a.version),
-                _target(a),
-                f"{len(a.signatures)} of {a.quorum}",
-                screen.who(a.submitter),
-                moment(a.create_time),
-                a.reason,
-            ]
-            for a in response.approvals
-        ]
-        columns = ("approval", "version", "for", "signed", "asked by", "asked", "reason")
-        screen.table(columns, rows, "Nothing waits for your signature.")
-
-    context.answer(response, show)
-
-
-def find(context: Context, text: str) -> str:
-    """Return the name of the approval that `text` names or begins."""
-    from assay.approval.v1.approval_service_pb2 import ListApprovalsRequest
-    from assay.errors import Invalid, NotFound
-    from assay.names import ApprovalName, MalformedName
-    from assay.paging import collect
-
-    parent = f"namespaces/{context.namespace}"
-    try:
-        whole = text if text.startswith("namespaces/") else f"{parent}/approvals/{text}"
-        return str(ApprovalName.parse(whole))
-    except MalformedName:
-        if text.startswith("namespaces/") or not text:
-            raise
-    context.hints["NOT_FOUND"] = context.command("inbox")
-    response = collect(context.client.approval.ListApprovals, ListApprovalsRequest(parent=parent))
-    fitting = [a.name for a in response.approvals if _id(a).startswith(text)]
-    if len(fitting) > 1:
-        raise Invalid(f"{len(fitting)} approvals begin with {text!r}: write more of the id.")
-    if not fitting:
-        raise NotFound(f"No approval begins with {text!r}.", metadata={"approval": text})
-    return fitting[0]
-
-
 def _sign(
     context: Context,
     text: str,
@@ -198,7 +141,7 @@ def _sign(
     from assay.cli.signers import signer_login, signer_public_key
     from assay_trust import keyfiles
 
-    again = context.command("approval", _verb(meaning), text, "--as", "USER")
+    again = context.command("approval", _verb(meaning), of=(text,), as_user="USER")
     context.hints["OWNER_MAY_NOT_SIGN"] = again
     login = signer_login(context)
     path, public_key = signer_public_key(context, login)
@@ -235,8 +178,8 @@ def _wait_until_moved(context: Context, approval: "Approval") -> str:
         has_moved = wait_until_moved(context.client, approval)
     model = approval.version.split("/")[3]
     if has_moved:
-        return f"{model} has moved: {_target(approval)} is {_number(approval)} now."
-    return f"It has not moved yet: {context.command('history', model)}"
+        return f"{model} has moved: {target_of(approval)} is {_number(approval)} now."
+    return f"It has not moved yet: {context.command('history', of=(model,))}"
 
 
 def _show(screen: "Screen", approval: "Approval") -> None:
@@ -249,7 +192,7 @@ def _show(screen: "Screen", approval: "Approval") -> None:
             ("approval", approval.name),
             ("state", f"{state}, {len(approval.signatures)} of {approval.quorum} signed"),
             ("version", short_version(approval.version)),
-            ("for", _target(approval)),
+            ("for", target_of(approval)),
             ("manifest", approval.manifest_digest),
             ("policies", ", ".join(policy.name for policy in approval.policies)),
             ("asked", f"{moment(approval.create_time)} by {screen.who(approval.submitter)}"),
@@ -263,15 +206,6 @@ def _show(screen: "Screen", approval: "Approval") -> None:
         why = f": {signature.reason}" if signature.reason else ""
         name = signature.printed_name or screen.who(signature.signer)
         screen.say(f"  {name} {verb} at {moment(signature.sign_time)}{why}")
-
-
-def _id(approval: "Approval") -> str:
-    return approval.name.rpartition("/")[2]
-
-
-def _target(approval: "Approval") -> str:
-    kind, name = approval.target.split("/")[4:]
-    return f"{kind.removesuffix('es') if kind == 'aliases' else kind.removesuffix('s')} {name}"
 
 
 def _number(approval: "Approval") -> str:

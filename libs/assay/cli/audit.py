@@ -7,7 +7,7 @@ import typer
 from assay.cli.command import Context, command
 
 if TYPE_CHECKING:
-    from assay.audit.v1.audit_service_pb2 import WhoApprovedResponse
+    from assay.audit.v1.audit_service_pb2 import ListLogEntriesResponse, WhoApprovedResponse
     from assay.cli.screen import Screen
     from assay.event.v1.envelope_pb2 import RecordedEvent
 
@@ -70,23 +70,7 @@ def log(  # noqa: PLR0917 - called by name
     )
     response = collect(context.client.audit.ListLogEntries, request, limit)
 
-    def show(screen: "Screen") -> None:
-        from assay.cli.screen import moment
-
-        rows = [
-            [
-                str(entry.revision),
-                moment(entry.time),
-                screen.who(entry.actor.principal),
-                entry.type.removeprefix("assay."),
-                entry.resource,
-                entry.reason if entry.is_valid else f"INVALID: {entry.defect}",
-            ]
-            for entry in response.entries
-        ]
-        screen.table(("rev", "time", "by", "event", "of", "reason"), rows, "No events fit.")
-
-    context.answer(response, show)
+    context.answer(response, lambda screen: _show_log(screen, response))
 
 
 @command(app, "events")
@@ -136,6 +120,32 @@ def _show_answer(screen: "Screen", target: str, at: str, answer: "WhoApprovedRes
         screen.say(f"  {name} signed at {moment(signer.sign_time)}{why}")
     if not answer.approval:
         screen.say("  No policy governed it then: nobody had to approve.")
+
+
+def _show_log(screen: "Screen", answer: "ListLogEntriesResponse") -> None:
+    from assay.cli.screen import moment
+    from assay.cli.tables import Column
+
+    rows = [
+        [
+            str(entry.revision),
+            moment(entry.time),
+            screen.who(entry.actor.principal),
+            entry.type.removeprefix("assay."),
+            entry.resource,
+            entry.reason if entry.is_valid else f"INVALID: {entry.defect}",
+        ]
+        for entry in answer.entries
+    ]
+    columns = (
+        Column("REV"),
+        Column("TIME", goes=2),
+        Column("BY", goes=3),
+        Column("EVENT"),
+        Column("OF", goes=4, least=24),
+        Column("REASON", goes=1, least=12),
+    )
+    screen.table(columns, rows, "No events fit.")
 
 
 def _show_event(screen: "Screen", event: "RecordedEvent") -> None:

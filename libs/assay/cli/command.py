@@ -1,7 +1,9 @@
 """What all commands share: four options, one client, one way to answer and to fail."""
 
 import inspect
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec
 
@@ -30,7 +32,10 @@ _OPTIONS: dict[str, tuple[object, object]] = {
         "",
     ),
     "namespace": (
-        Annotated[str, typer.Option(metavar="NS", help="Namespace of bare names.")],
+        Annotated[
+            str,
+            typer.Option(metavar="NS", envvar="ASSAY_NAMESPACE", help="Namespace of bare names."),
+        ],
         "default",
     ),
     "as_json": (
@@ -87,14 +92,32 @@ class Context:
         else:
             show(self.screen)
 
-    def command(self, *words: str) -> str:
-        """Return a command line of `assay` for the same folder, namespace."""
-        import shlex
+    def command(self, *words: str, of: Sequence[str] = (), **options: str) -> str:
+        """Return a command line of `assay` for the same folder, user and namespace.
 
-        options = ["--data", self.data] if self.data else []
-        if self.namespace != "default":
-            options += ["--namespace", self.namespace]
-        return shlex.join(["assay", *words, *options])
+        `of` are its arguments: names of others, which may begin with a dash.
+        """
+        given = {"as": "" if "--as" in words else self.as_user, "data": self.data}
+        given["namespace"] = "" if self.namespace == "default" else self.namespace
+        if words[0] in _OF_THE_STACK:
+            given = {"data": self.data}
+        named = {key.removesuffix("_user"): value for key, value in options.items()}
+        pairs = {**named, **{key: value for key, value in given.items() if key not in named}}
+        flags = [word for key, value in pairs.items() if value for word in (f"--{key}", value)]
+        if any(argument.startswith("-") for argument in of):
+            return shlex.join(["assay", *words, *flags, "--", *of])
+        return shlex.join(["assay", *words, *of, *flags])
+
+    def again(self, option: str, value: str) -> str:
+        """Return the command line that was given, with one of its options set to `value`."""
+        given, dashes, arguments = _split(sys.argv[1:], "--")
+        kept: list[str] = []
+        for word in given:
+            if kept and kept[-1] == option:
+                kept.pop()
+            elif not word.startswith(f"{option}="):
+                kept.append(word)
+        return shlex.join(["assay", *kept, option, value, *dashes, *arguments])
 
     def close(self) -> None:
         """Close the client, if there is one, and keep how fresh its answers were."""
@@ -107,10 +130,12 @@ class Context:
 
 def command(
     app: typer.Typer, name: str
-) -> Callable[[Callable[Concatenate[Context, _P], None]], Callable[..., None]]:
+) -> Callable[[Callable[Concatenate[Context, _P], None]], Callable[Concatenate[Context, _P], None]]:
     """Make a function a command of `app` that takes the shared options too."""
 
-    def register(function: Callable[Concatenate[Context, _P], None]) -> Callable[..., None]:
+    def register(
+        function: Callable[Concatenate[Context, _P], None],
+    ) -> Callable[Concatenate[Context, _P], None]:
         def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
             from assay.cli.failures import explained
 
@@ -129,9 +154,19 @@ def command(
         parameters = [*list(own.parameters.values())[1:], *shared]
         vars(run)["__signature__"] = own.replace(parameters=parameters)
         run.__doc__, run.__name__, run.__annotations__ = function.__doc__, name, {}
-        return app.command(name)(run)
+        app.command(name)(run)
+        return function
 
     return register
 
 
+def _split(words: Sequence[str], at: str) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+    """Return the words before the first `at`, that one, and those after it."""
+    if at not in words:
+        return words, (), ()
+    place = words.index(at)
+    return words[:place], (at,), words[place + 1 :]
+
+
+_OF_THE_STACK = ("up", "down", "status", "login", "check")
 _TEXTS = ("data", "as_user", "namespace")

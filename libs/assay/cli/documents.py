@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from assay.errors import Invalid
 
 _MAX_BYTES = 1024 * 1024
+_MOST = 2**31
 
 
 def read(path: Path) -> list["Document"]:
@@ -32,6 +33,14 @@ def read(path: Path) -> list["Document"]:
         Document.of(value, f"{path}, document {number}" if many else str(path))
         for number, value in enumerate(values, 1)
     ]
+
+
+def read_one(path: Path) -> "Document":
+    """Return the one document of a file."""
+    documents = read(path)
+    if len(documents) != 1:
+        raise Invalid(f"{path}: keep one document in the file.", reason="MALFORMED")
+    return documents[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +86,13 @@ class Document:
     def whole(self, name: str) -> int:
         """Return a whole number."""
         value = self.fields.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
+        if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= _MOST:
             raise self.wrong(name, "must be a whole number")
         return value
 
     def scalars(self, name: str) -> dict[str, str]:
         """Return a mapping of names to texts; numbers and yes or no are written as texts."""
-        pairs = self._mapping(name)
+        pairs = self.mapping(name)
         for key, value in pairs.items():
             if isinstance(value, dict | list) or value is None:
                 raise self.wrong(f"{name}.{key}", "must be a text or a number")
@@ -91,15 +100,47 @@ class Document:
 
     def numbers(self, name: str) -> dict[str, float]:
         """Return a mapping of names to numbers."""
-        pairs = self._mapping(name)
+        pairs = self.mapping(name)
         for key, value in pairs.items():
             if not isinstance(value, int | float) or isinstance(value, bool):
                 raise self.wrong(f"{name}.{key}", "must be a number")
         return {key: float(str(value)) for key, value in pairs.items()}
 
+    def number(self, name: str) -> float:
+        """Return a number."""
+        value = self.fields.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self.wrong(name, "must be a number")
+        return float(str(value))
+
+    def scalar(self, name: str) -> str:
+        """Return a text or a number as text, empty where it is not there."""
+        value = self.fields.get(name)
+        if isinstance(value, dict | list):
+            raise self.wrong(name, "must be a text or a number")
+        return "" if value is None else _scalar(value)
+
+    def flag(self, name: str) -> bool:
+        """Return a yes or no, no where it is not there."""
+        value = self.fields.get(name, False)
+        if not isinstance(value, bool):
+            raise self.wrong(name, "must be true or false")
+        return value
+
+    def wholes(self, name: str) -> list[int]:
+        """Return a list of whole numbers."""
+        value = self.fields.get(name)
+        listed: list[object] = (
+            [] if value is None else value if isinstance(value, list) else [value]
+        )
+        numbers = [item for item in listed if isinstance(item, int) and not isinstance(item, bool)]
+        if len(numbers) < len(listed) or any(abs(number) >= _MOST for number in numbers):
+            raise self.wrong(name, "must be a list of whole numbers")
+        return numbers
+
     def part(self, name: str) -> "Document":
         """Return a mapping inside as a document, empty where it is not there."""
-        return Document(self._mapping(name), f"{self.place}: {name}")
+        return Document(self.mapping(name), f"{self.place}: {name}")
 
     def parts(self, name: str) -> list["Document"]:
         """Return a list of mappings inside as documents."""
@@ -130,7 +171,8 @@ class Document:
         """Return the refusal of one field."""
         return Invalid(f"{self.place}: {name} {rule}.", reason="MALFORMED", fields={name: rule})
 
-    def _mapping(self, name: str) -> Mapping[str, object]:
+    def mapping(self, name: str) -> Mapping[str, object]:
+        """Return a mapping of names to values, empty where it is not there."""
         value = self.fields.get(name)
         if value is None:
             return {}

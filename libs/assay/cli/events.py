@@ -8,6 +8,7 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
 from assay.cli.screen import to_dict
+from assay.cli.visible import visible_json
 from assay.event.v1.envelope_pb2 import Envelope, RecordedEvent
 
 _CONTEXTS = ("metadata", "artifact", "lineage", "approval", "audit")
@@ -19,14 +20,12 @@ def line(event: RecordedEvent) -> str:
     data = _decoded(envelope)
     about = to_dict(envelope)
     about.pop("data")  # it follows, decoded
-    return json.dumps(
-        {
-            "event": to_dict(event),
-            "envelope": about,
-            "data": to_dict(data) if data else None,
-        },
-        ensure_ascii=False,
-    )
+    whole = {
+        "event": to_dict(event),
+        "envelope": about,
+        "data": to_dict(data) if data else None,
+    }
+    return visible_json(json.dumps(whole, ensure_ascii=False))
 
 
 def _decoded(envelope: Envelope) -> Message | None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 import typer
 
 from assay.cli.command import Context
+from assay.cli.visible import one_line, visible_json
 from assay.errors import AssayError, FailedPrecondition, Internal, Invalid
 from assay.names import MalformedName
 from assay_trust.errors import TrustError
@@ -33,19 +34,23 @@ def explained(context: Context) -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
     except Exception as error:  # noqa: BLE001 - the edge: nobody above could explain it
-        _print(_refusal(error), context)
+        _print(_refusal(error, context), context)
         with suppress(Exception):
             context.close()
         raise typer.Exit(1) from None
 
 
-def _refusal(error: Exception) -> AssayError:
+def _refusal(error: Exception, context: Context) -> AssayError:
     """Return what went wrong as a refusal; keep the details of what nobody foresaw."""
     match error:
         case AssayError():
-            return error
+            from assay.cli import silences
+
+            return silences.explained(error, context.folder)
         case MalformedName():
             return Invalid(str(error), reason="MALFORMED")
+        case UnicodeEncodeError():
+            return Invalid("Write names and texts in UTF-8.", reason="MALFORMED")
         case TrustError():
             return FailedPrecondition(str(error), reason=_upper_snake(type(error).__name__))
         case OSError(filename=str(name), strerror=str(why)):
@@ -75,15 +80,16 @@ def _print(error: AssayError, context: Context) -> None:
             "message": error.message,
             "metadata": error.metadata,
         }
-        extra = {"fields": error.fields} if error.fields else {}
-        print(json.dumps({"error": {**body, **extra}}, indent=2, ensure_ascii=False))
+        extra = {"fields": error.fields, "next": hint}
+        answer = {"error": {**body, **{key: value for key, value in extra.items() if value}}}
+        print(visible_json(json.dumps(answer, indent=2, ensure_ascii=False)))
         return
-    print(f"Error: {error.message}", file=sys.stderr)
+    print(f"Error: {one_line(error.message)}", file=sys.stderr)
     for field, wrong in error.fields.items():
         if wrong not in error.message:
-            print(f"  {field}: {wrong}", file=sys.stderr)
+            print(f"  {one_line(field)}: {one_line(wrong)}", file=sys.stderr)
     if hint:
-        print(f"Next: {hint}", file=sys.stderr)
+        print(f"Next: {one_line(hint)}", file=sys.stderr)
 
 
 def _hint(error: AssayError, context: Context) -> str:
@@ -94,6 +100,7 @@ def _hint(error: AssayError, context: Context) -> str:
     usual = {
         "NOT_STARTED": ("up",),
         "UNAVAILABLE": ("status",),
+        "DEADLINE": ("status",),
         "UNAUTHENTICATED": ("login", "--as", error.metadata.get("login", "USER")),
         "KEY_NOT_ENROLLED": ("key", "enrol", "--as", context.as_user or "USER"),
         "OWNER_MAY_NOT_SIGN": ("key", "enrol", "--as", "USER"),
@@ -102,6 +109,7 @@ def _hint(error: AssayError, context: Context) -> str:
         "NOT_GOVERNED": ("policy", "list"),
         "STREAM_CORRUPT": ("check",),
         "FILE_EXISTS": (),
+        "BAD_MOMENT": ("audit", "log", "--newest", "--limit", "1"),
     }
     words = usual.get(error.reason, ()) or usual.get(error.code, ())
     return context.command(*words) if words else ""

@@ -23,6 +23,7 @@ def up(context: Context, reference: Reference, depth: Depth = 0) -> None:
     """List all that a version was made from."""
     from assay.lineage.v1.lineage_service_pb2 import ListUpstreamRequest
 
+    context.hints["NOT_FOUND"] = context.command("models")
     request = ListUpstreamRequest(name=_node(context, reference), depth=depth)
     response = context.client.lineage.ListUpstream(request)
     context.answer(response, lambda screen: _show(screen, response))
@@ -33,6 +34,7 @@ def down(context: Context, reference: Reference, depth: Depth = 0) -> None:
     """List all that was made from a version, run or dataset."""
     from assay.lineage.v1.lineage_service_pb2 import ListDownstreamRequest
 
+    context.hints["NOT_FOUND"] = context.command("models")
     request = ListDownstreamRequest(name=_node(context, reference), depth=depth)
     response = context.client.lineage.ListDownstream(request)
     context.answer(response, lambda screen: _show(screen, response))
@@ -53,6 +55,7 @@ def _node(context: Context, reference: str) -> str:
 
 
 def _show(screen: "Screen", response: "ListUpstreamResponse | ListDownstreamResponse") -> None:
+    from assay.cli.tables import Column
     from assay.lineage.v1.resources_pb2 import NodeKind
 
     rows = [
@@ -63,6 +66,7 @@ def _show(screen: "Screen", response: "ListUpstreamResponse | ListDownstreamResp
         ]
         for node in response.nodes
     ]
-    screen.table(("node", "called", "name"), rows, "Nothing is known of it.")
+    columns = (Column("NODE"), Column("CALLED", goes=1, least=12), Column("NAME", least=24))
+    screen.table(columns, rows, "Nothing is known of it.")
     if response.truncated:
         screen.say("There is more: ask with a smaller --depth, or from another node.")

@@ -5,31 +5,46 @@ import typer
 from assay.cli import (
     approvals,
     audit,
+    drafts,
+    histories,
+    holders,
     import_mlflow,
     imports,
+    inbox,
     keys,
     lineage,
     logins,
+    model_cards,
+    model_changes,
     models,
     moves,
+    namespaces,
     policies,
+    resolving,
+    stack,
+    stage_graphs,
+    transfers,
+    version_changes,
+    versions,
+)
+
+PARTS = (
     stack,
     transfers,
+    models,
+    versions,
+    histories,
+    resolving,
+    inbox,
+    audit,
+    logins,
+    imports,
 )
-
-# These add their commands to groups of other modules.
-ADDING = (import_mlflow,)
-
-app = typer.Typer(
-    help="Assay keeps models, and can prove who approved what.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for part in (stack, transfers, models, moves, approvals, audit, logins, imports):
-    app.registered_commands += part.app.registered_commands
-for name, group in (
+GROUPS = (
+    ("namespace", namespaces.namespace_app),
+    ("model", models.model_app),
+    ("version", versions.version_app),
+    ("card", model_cards.card_app),
     ("alias", moves.alias_app),
     ("stage", moves.stage_app),
     ("lineage", lineage.app),
@@ -38,7 +53,21 @@ for name, group in (
     ("key", keys.app),
     ("audit", audit.audit_app),
     ("import", imports.import_app),
-):
+)
+# These add their commands to groups of other modules.
+ADDING = (drafts, histories, holders, import_mlflow, model_changes, version_changes)
+
+app = typer.Typer(
+    help="Assay keeps models, and can prove who approved what.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+moves.stage_app.add_typer(stage_graphs.graph_app, name="graph", no_args_is_help=True)
+for part in PARTS:
+    app.registered_commands += part.app.registered_commands
+for name, group in GROUPS:
     app.add_typer(group, name=name, no_args_is_help=True)
 
 

@@ -1,166 +1,195 @@
-"""Commands that read models: what there is, in which state, and how it came to be."""
+"""Commands that read models: which there are, what they say of themselves, how they differ."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assay.cli import options
 from assay.cli.command import Context, command
 
 if TYPE_CHECKING:
     from assay.cli.screen import Screen
-    from assay.metadata.v1.resources_pb2 import Model, ModelVersion
+    from assay.metadata.v1.resources_pb2 import Model
 
 app = typer.Typer()
-Limit = Annotated[int, typer.Option(min=0, help="Most rows; 0 for all.")]
-Filter = Annotated[str, typer.Option("--filter", metavar="FILTER", help="As in AIP-160.")]
+model_app = typer.Typer(help="Models: make, find, change, archive them.")
+Metric = Annotated[list[str] | None, typer.Option(metavar="KEY", help="Show how this metric went.")]
 
 
 @command(app, "models")
-def models(context: Context, where: Filter = "", limit: Limit = 0) -> None:
+@command(model_app, "list")
+def list_(
+    context: Context,
+    where: options.Filter = "",
+    order_by: options.OrderBy = "",
+    limit: options.Limit = 0,
+    as_of: options.AsOf = "",
+    watch: options.Watch = False,
+) -> None:
     """List the models of a namespace."""
+    from assay.cli.listings import show_models
+    from assay.cli.redrawing import present
     from assay.metadata.v1.metadata_service_pb2 import ListModelsRequest
     from assay.paging import collect
 
-    request = ListModelsRequest(parent=f"namespaces/{context.namespace}", filter=where)
-    response = collect(context.client.metadata.ListModels, request, limit)
-
-    def show(screen: "Screen") -> None:
-        from assay.cli.screen import last, moment
-
-        rows = [
-            [last(m.name), str(m.latest_number), _state(m.state), _tags(m), moment(m.update_time)]
-            for m in response.models
-        ]
-        columns = ("model", "versions", "state", "tags", "changed")
-        screen.table(columns, rows, f"No models: {context.command('register', 'NAME', 'PATH')}")
-
-    context.answer(response, show)
+    context.hints["NOT_FOUND"] = context.command("namespace", "list")
+    parent = f"namespaces/{context.namespace}"
+    present(
+        context,
+        lambda moment: collect(
+            context.client.metadata.ListModels,
+            ListModelsRequest(parent=parent, filter=where, order_by=order_by, as_of=moment),
+            limit,
+        ),
+        lambda screen, answer: show_models(
+            screen, answer.models, f"No models: {context.command('register', 'NAME', 'PATH')}"
+        ),
+        as_of=as_of,
+        watched=parent if watch else "",
+    )
 
 
 @command(app, "versions")
-def versions(
+@command(model_app, "versions")
+def versions(  # noqa: PLR0917 - called by name
     context: Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Model.")],
-    where: Filter = "",
-    limit: Limit = 0,
+    name: options.ModelName,
+    where: options.Filter = "",
+    order_by: options.OrderBy = "",
+    limit: options.Limit = 0,
+    metric: Metric = None,
+    as_of: options.AsOf = "",
+    watch: options.Watch = False,
 ) -> None:
     """List the versions of a model, newest first."""
     from assay import references
-    from assay.metadata.v1.metadata_service_pb2 import ListModelVersionsRequest
+    from assay.cli.listings import show_trends, show_versions
+    from assay.cli.redrawing import present
+    from assay.metadata.v1.metadata_service_pb2 import (
+        ListModelVersionsRequest,
+        ListModelVersionsResponse,
+    )
     from assay.paging import collect
 
     context.hints["NOT_FOUND"] = context.command("models")
-    model = references.model(name, context.namespace)
-    request = ListModelVersionsRequest(parent=str(model), filter=where)
-    response = collect(context.client.metadata.ListModelVersions, request, limit)
+    parent, keys = str(references.model(name, context.namespace)), metric or []
 
-    def show(screen: "Screen") -> None:
-        from assay.cli.screen import moment, size
+    def show(screen: "Screen", answer: ListModelVersionsResponse) -> None:
+        found = answer.model_versions
+        show_versions(screen, found, "No versions fit.", keys=keys, of_one_model=True)
+        show_trends(screen, found, keys if found else [])
 
-        rows = [
-            [
-                str(v.number),
-                _state(v.state),
-                ", ".join(v.aliases),
-                ", ".join(v.stages),
-                _metrics(v),
-                size(v.size_bytes),
-                screen.who(v.creator),
-                moment(v.create_time),
-            ]
-            for v in response.model_versions
-        ]
-        columns = ("n", "state", "aliases", "stages", "metrics", "size", "by", "registered")
-        screen.table(columns, rows, "No versions fit.")
-
-    context.answer(response, show)
+    present(
+        context,
+        lambda moment: collect(
+            context.client.metadata.ListModelVersions,
+            ListModelVersionsRequest(parent=parent, filter=where, order_by=order_by, as_of=moment),
+            limit,
+        ),
+        show,
+        as_of=as_of,
+        watched=lasting(context, parent) if watch else "",
+    )
 
 
-@command(app, "show")
-def show(
-    context: Context,
-    reference: Annotated[str, typer.Argument(metavar="NAME@ALIAS|NAME/N")],
-) -> None:
-    """Show one version in full."""
-    from assay.registering import resolve
-
-    name = reference.rpartition("@")[0] or reference.rpartition("/")[0] or reference
-    context.hints["NOT_FOUND"] = context.command("versions", name)
-    response = resolve(context.client, reference)
-    context.answer(response, lambda screen: _show_version(screen, response.model_version))
-
-
-@command(app, "history")
-def history(
-    context: Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Model.")],
-    limit: Limit = 0,
-) -> None:
-    """List what happened to a model, its versions, aliases and stages, newest first."""
+@command(model_app, "show")
+def show(context: Context, name: options.ModelName, as_of: options.AsOf = "") -> None:
+    """Show one model in full."""
     from assay import references
-    from assay.metadata.v1.metadata_service_pb2 import ListModelHistoryRequest
-    from assay.paging import collect
+    from assay.cli.redrawing import present
+    from assay.metadata.v1.metadata_service_pb2 import GetModelRequest
 
     context.hints["NOT_FOUND"] = context.command("models")
-    model = references.model(name, context.namespace)
-    request = ListModelHistoryRequest(parent=str(model))
-    response = collect(context.client.metadata.ListModelHistory, request, limit)
-
-    def show(screen: "Screen") -> None:
-        from assay.cli.screen import moment
-
-        rows = [
-            [
-                str(entry.revision),
-                moment(entry.time),
-                screen.who(entry.actor),
-                entry.type.rpartition(".")[2],
-                entry.resource.removeprefix(f"{model}/"),
-                "\n".join([*entry.changes, *([f"reason: {entry.reason}"] if entry.reason else [])]),
-            ]
-            for entry in response.entries
-        ]
-        screen.table(("rev", "time", "by", "event", "of", "changes"), rows, "Nothing happened.")
-
-    context.answer(response, show)
+    model = str(references.model(name, context.namespace))
+    present(
+        context,
+        lambda moment: context.client.metadata.GetModel(GetModelRequest(name=model, as_of=moment)),
+        lambda screen, answer: show_model(screen, answer.model),
+        as_of=as_of,
+    )
 
 
-def _show_version(screen: "Screen", version: "ModelVersion") -> None:
-    from assay.cli.screen import moment, size
+@command(model_app, "search")
+def search(  # noqa: PLR0917 - called by name
+    context: Context,
+    text: options.Words = None,
+    where: options.Filter = "",
+    order_by: options.OrderBy = "",
+    limit: options.Limit = 50,
+    page: options.Page = "",
+    count: options.Count = False,
+    as_of: options.AsOf = "",
+) -> None:
+    """Find models by filter and by words of their names, descriptions and intended uses."""
+    from assay.cli.listings import show_models
+    from assay.cli.moments import moment_or_now
+    from assay.cli.searches import tell_rest
+    from assay.metadata.v1.metadata_service_pb2 import SearchModelsRequest
+    from assay.paging import collect
 
+    request = SearchModelsRequest(
+        parent=f"namespaces/{context.namespace}",
+        text=" ".join(text or []),
+        filter=where,
+        order_by=order_by,
+        page_token=page,
+        count=count,
+        as_of=moment_or_now(as_of),
+    )
+    response = collect(context.client.metadata.SearchModels, request, limit)
+
+    def show_(screen: "Screen") -> None:
+        show_models(screen, response.models, "No models fit.")
+        tell_rest(context, screen, response, len(response.models), asked=count)
+
+    context.answer(response, show_)
+
+
+@command(model_app, "get")
+def get(context: Context, names: options.ModelNames, as_of: options.AsOf = "") -> None:
+    """Show many models at once, one a row."""
+    from assay.cli.batches import get_models
+    from assay.cli.listings import show_models
+
+    response = get_models(context, names, as_of)
+
+    def show_(screen: "Screen") -> None:
+        show_models(screen, response.models, "None of them is there.")
+        for missing in response.missing_names:
+            screen.say(f"Not there: {missing}")
+
+    context.answer(response, show_)
+
+
+def show_model(screen: "Screen", model: "Model") -> None:
+    """Print all that a model says of itself."""
+    from assay.cli.listings import called, pairs, state
+    from assay.cli.screen import moment
+    from assay.cli.stage_graphs import in_words
+
+    imported = model.imported
     screen.facts(
         [
-            ("name", version.name),
-            ("state", _state(version.state)),
-            ("manifest", version.manifest_digest),
-            ("files", f"{version.file_count}, {size(version.size_bytes)}"),
-            ("aliases", ", ".join(version.aliases)),
-            ("stages", ", ".join(version.stages)),
-            ("metrics", _metrics(version)),
-            ("params", _pairs(version.params)),
-            ("tags", _pairs(version.tags)),
-            ("run", version.run),
-            ("description", version.description),
-            ("registered", f"{moment(version.create_time)} by {screen.who(version.creator)}"),
-            ("etag", version.etag),
+            ("name", model.name),
+            ("called", called(model)),
+            ("state", state(model.state)),
+            ("versions", str(model.latest_number)),
+            ("tier", model.tier),
+            ("owners", ", ".join(model.owners)),
+            ("intended use", model.intended_use),
+            ("description", model.description),
+            ("tags", pairs(model.tags)),
+            ("stage graph", in_words(model.stage_graph)),
+            ("imported", " by ".join(filter(None, (imported.source, imported.author)))),
+            ("created", moment(model.create_time)),
+            ("changed", moment(model.update_time)),
+            ("etag", model.etag),
         ]
     )
 
 
-def _metrics(version: "ModelVersion") -> str:
-    return ", ".join(f"{metric.key}={metric.value:g}{metric.unit}" for metric in version.metrics)
+def lasting(context: Context, name: str) -> str:
+    """Return the name that a model was created with: events about it have that one."""
+    from assay.metadata.v1.metadata_service_pb2 import GetModelRequest
 
-
-def _tags(model: "Model") -> str:
-    return _pairs(model.tags)
-
-
-def _pairs(pairs: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}={pairs[key]}" for key in sorted(pairs))
-
-
-def _state(number: int) -> str:
-    from assay.metadata.v1.resources_pb2 import State
-
-    return State.Name(State.ValueType(number)).removeprefix("STATE_").lower()
+    return context.client.metadata.GetModel(GetModelRequest(name=name)).model.name

@@ -7,11 +7,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from assay.errors import Invalid
 from assay.type.v1.moment_pb2 import Moment
 
+_LAST_REVISION = 2**63 - 1
+
 
 def moment_of(text: str) -> Moment:
     """Return the moment that a time, or a bare number as a revision, spells."""
     if text.isdecimal() and text.isascii():
-        return Moment(revision=int(text))
+        return Moment(revision=min(int(text[:20]), _LAST_REVISION))
     stamp = Timestamp()
     stamp.FromDatetime(time_of(text))
     return Moment(time=stamp)
@@ -26,3 +28,8 @@ def time_of(text: str) -> datetime:
             f"Write the time as 2026-03-01T12:00:00Z, not {text!r}.", reason="MALFORMED"
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def moment_or_now(text: str) -> Moment | None:
+    """Return the moment that `text` spells; none (None) stands for now."""
+    return moment_of(text) if text else None

@@ -100,6 +100,7 @@ def _quorum(document: "Document") -> int:
 
 def _show(screen: "Screen", policies: "list[Policy]") -> None:
     from assay.cli.screen import last, moment
+    from assay.cli.tables import Column
 
     rows = [
         [
@@ -113,5 +114,13 @@ def _show(screen: "Screen", policies: "list[Policy]") -> None:
         ]
         for policy in policies
     ]
-    columns = ("policy", "version", "models", "stages", "aliases", "quorum", "published")
+    columns = (
+        Column("POLICY"),
+        Column("VERSION", goes=2),
+        Column("MODELS", goes=6, least=12),
+        Column("STAGES", goes=5, least=12),
+        Column("ALIASES", goes=4, least=12),
+        Column("QUORUM", goes=3),
+        Column("PUBLISHED", goes=1),
+    )
     screen.table(columns, rows, "No policies: nothing is governed.")

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from assay import references
-from assay.cli.documents import Document, read
-from assay.errors import Invalid
+from assay.cli.documents import Document, read_one
 from assay.hashing import digest_files
 from assay.lineage.v1.resources_pb2 import Code, Dataset, Run
 from assay.names import RunName
@@ -26,10 +25,7 @@ _FIELDS = (
 
 def read_run(path: Path, namespace: str) -> Run:
     """Return the run that a YAML or JSON file describes; paths in it are relative to it."""
-    documents = read(path)
-    if len(documents) != 1:
-        raise Invalid(f"{path}: describe one run.", reason="MALFORMED")
-    (document,) = documents
+    document = read_one(path)
     document.only(*_FIELDS)
     name = document.text("name")
     if name.startswith("namespaces/"):

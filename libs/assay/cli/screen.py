@@ -5,21 +5,26 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC
+from typing import Literal
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
 
+from assay.cli.tables import Column, layout
+from assay.cli.visible import one_line, visible, visible_json
 from assay.errors import AssayError
 from assay.folder import DataFolder
 from assay.progress import Listener, ignore
 from assay.progress import Progress as Done
 
-_PIPE_WIDTH = 200
+_PIPE_WIDTH = 1_000_000  # whoever reads a pipe wants whole lines
+_LINES_BESIDE_A_TABLE = 4
 _SHORT_DIGEST = len("sha256:") + 12
 _SHORT_ID = 8
 
@@ -34,33 +39,61 @@ def to_dict(message: Message) -> dict[str, object]:
 
 def to_json(message: Message, *, indent: int | None = 2) -> str:
     """Return the proto JSON of `message`, on one line where there is no indent."""
-    return json.dumps(to_dict(message), indent=indent, ensure_ascii=False)
+    return visible_json(json.dumps(to_dict(message), indent=indent, ensure_ascii=False))
 
 
 class Screen:
     """Prints for people."""
 
     def __init__(self, folder: DataFolder) -> None:
-        width = None if sys.stdout.isatty() else _PIPE_WIDTH
+        self._is_terminal = sys.stdout.isatty()
+        width = None if self._is_terminal else _PIPE_WIDTH
         self._console = Console(width=width, highlight=False, soft_wrap=False)
         self._folder = folder
         self._logins: dict[str, str] | None = None
+        self._is_drawn_again = False
+
+    @property
+    def width(self) -> int:
+        """The number of characters that fit on a line."""
+        return self._console.width
 
     def say(self, text: str = "") -> None:
-        """Print one or more lines as they are."""
-        self._console.print(Text(visible(text)), soft_wrap=True)
+        """Print one line."""
+        self._console.print(Text(one_line(text)), soft_wrap=True)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
-        """Print rows under their columns, or the sentence `empty` where there is none."""
-        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-        for column in columns:
-            table.add_column(column.upper(), overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(visible(cell)) for cell in row))
-        if table.row_count:
-            self._print(table)
-        else:
+    def draw_again(self) -> None:
+        """Begin at the top of an empty terminal; below each other where there is none."""
+        if self._is_terminal:
+            self._console.clear()
+            self._is_drawn_again = True
+
+    def table(
+        self, columns: Sequence[str | Column], rows: Iterable[Sequence[str]], empty: str
+    ) -> None:
+        """Print rows under their columns, or the sentence `empty` where there is none.
+
+        Columns that do not fit the terminal are left out, and named below.
+        """
+        cells = [[visible(cell) for cell in row] for row in rows]
+        if not cells:
             self.say(empty)
+            return
+        named = [Column(c.upper()) if isinstance(c, str) else c for c in columns]
+        widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+        widths = [max(w, len(c.title)) for w, c in zip(widths, named, strict=True)]
+        shown = layout(named, widths, self.width)
+        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+        for index, width in sorted(shown.items()):
+            cut = bool(named[index].least)
+            overflow: Literal["ellipsis", "fold"] = "ellipsis" if cut else "fold"
+            table.add_column(named[index].title, width=width, no_wrap=cut, overflow=overflow)
+        for row in cells[: self._most_rows()]:
+            table.add_row(*(Text(row[index]) for index in sorted(shown)))
+        self._print(table)
+        self._say_what_is_missing(
+            len(cells), [c.title for i, c in enumerate(named) if i not in shown]
+        )
 
     def facts(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Print what is known, one fact a line, without the empty ones."""
@@ -71,6 +104,19 @@ class Screen:
             if value:
                 table.add_row(Text(name), Text(visible(value)))
         self._print(table)
+
+    def _most_rows(self) -> int:
+        """Return how many rows are shown: those that fit, where they are drawn again and again."""
+        if not self._is_drawn_again:
+            return sys.maxsize
+        return max(self._console.height - _LINES_BESIDE_A_TABLE, 1)
+
+    def _say_what_is_missing(self, rows: int, columns: Sequence[str]) -> None:
+        more = rows - self._most_rows()
+        if more > 0:
+            self.say(f"… and {more} more")
+        if columns:
+            self.say(f"(too narrow for {', '.join(columns)})")
 
     def _print(self, table: Table) -> None:
         """Print a table without the blanks that fill its last column."""
@@ -125,9 +171,9 @@ class Screen:
 _STEPS = ("hash", "send", "receive")
 
 
-def visible(text: str) -> str:
-    """Return `text` with each character that hides, moves or breaks text written as its number."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\u{{{ord(c):x}}}" for c in text)
+def _width(cell: str) -> int:
+    """Return how wide a cell is: as its longest line."""
+    return max((cell_len(line) for line in cell.splitlines()), default=0)
 
 
 def moment(time: Timestamp) -> str:
@@ -149,8 +195,10 @@ def last(name: str) -> str:
 
 def short_version(name: str) -> str:
     """Return `namespaces/default/models/churn/versions/3` as churn/3."""
-    parts = name.split("/")
-    return f"{parts[3]}/{parts[5]}" if len(parts) == 6 else name  # noqa: PLR2004 - its form
+    match name.split("/"):
+        case ["namespaces", _, "models", model, "versions", number]:
+            return f"{model}/{number}"
+    return name
 
 
 def size(count: int) -> str:

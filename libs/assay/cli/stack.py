@@ -5,7 +5,8 @@ import importlib.util
 import json
 import subprocess
 import sys
-from typing import Annotated
+import threading
+from typing import IO, Annotated
 
 import typer
 
@@ -65,9 +66,10 @@ def check(
 def _pass_on(context: Context, verb: str) -> None:
     """Run the stack's own program; its answer and its status are ours."""
     if not context.as_json:
-        _end(_run(context, verb).returncode)
+        sys.stdout.flush()
+        _end(subprocess.run(_line(context, verb), check=False).returncode)  # noqa: S603 - words of this module
         return
-    done = _run(context, verb, "--json", capture=True)
+    done = _run(context, verb, "--json")
     try:
         answer = json.loads(done.stdout)
     except ValueError:
@@ -85,8 +87,8 @@ def _upkeep(context: Context, verb: str, services: list[Service]) -> None:
     Endpoints.read(context.folder.path)  # says so where no stack runs
     outcomes = []
     for service in services:
-        done = _run(context, "run", service.value, verb, capture=context.as_json)
-        outcomes.append((service.value, done))
+        run = _run if context.as_json else _relay
+        outcomes.append((service.value, run(context, "run", service.value, verb)))
     if context.as_json:
         answer = [
             {"service": name, "ok": done.returncode == 0, "output": done.stdout.strip()}
@@ -96,19 +98,44 @@ def _upkeep(context: Context, verb: str, services: list[Service]) -> None:
     _end(max(abs(done.returncode) for _, done in outcomes))
 
 
-def _run(
-    context: Context, verb: str, *rest: str, capture: bool = False
-) -> subprocess.CompletedProcess[str]:
-    """Run the stack's own program on the data folder."""
+def _run(context: Context, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the stack's own program on the data folder and keep what it says."""
+    return subprocess.run(  # noqa: S603 - words of this module
+        _line(context, *words),
+        check=False,
+        text=True,
+        errors="backslashreplace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def _relay(context: Context, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the stack's own program and pass on what it says, each line made safe to print."""
+    line = _line(context, *words)
+    with subprocess.Popen(  # noqa: S603 - words of this module
+        line, text=True, errors="backslashreplace", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        aside = threading.Thread(target=_pass, args=(program.stderr, sys.stderr))
+        aside.start()
+        _pass(program.stdout, sys.stdout)
+        aside.join()
+    return subprocess.CompletedProcess(line, program.returncode, "")
+
+
+def _pass(lines: IO[str] | None, to: IO[str]) -> None:
+    from assay.cli.visible import one_line
+
+    for line in lines or ():
+        print(one_line(line.removesuffix("\n")), file=to, flush=True)
+
+
+def _line(context: Context, verb: str, *rest: str) -> list[str]:
+    """Return the command line of the stack's own program on the data folder."""
     if not all(_is_installed(part) for part in _SERVER_PARTS):
         raise _failed("Install the servers first: pip install 'assay[server]'.", {})
     data = str(context.folder.path)
-    line = [sys.executable, "-m", _RUNNER, verb, "--data", data, *rest]
-    to = subprocess.PIPE if capture else None
-    sys.stdout.flush()
-    return subprocess.run(  # noqa: S603 - words of this module
-        line, check=False, text=True, stdout=to, stderr=subprocess.STDOUT if capture else None
-    )
+    return [sys.executable, "-m", _RUNNER, verb, "--data", data, *rest]
 
 
 def _failed(message: str, metadata: dict[str, str]) -> Exception:

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from assay.cli import options
 from assay.cli.command import Context, command
 
 app = typer.Typer()
-_PAIR = "KEY=VALUE"
 
 
 @command(app, "register")
@@ -16,27 +16,20 @@ def register(  # noqa: PLR0917 - called by name
     context: Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Model; made if new.")],
     path: Annotated[Path, typer.Argument(metavar="PATH", help="File, or folder of files.")],
-    metric: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=NUMBER", help="Measured number.")
-    ] = None,
-    param: Annotated[list[str] | None, typer.Option(metavar=_PAIR, help="Setting.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(metavar=_PAIR, help="Label.")] = None,
+    metric: options.Metrics = None,
+    param: options.Params = None,
+    tag: options.Tags = None,
     description: Annotated[str, typer.Option(help="What is new in it.")] = "",
-    run: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Run that made it, YAML or JSON.")
-    ] = None,
+    semantic_version: options.SemanticVersion = "",
+    run: options.Run = None,
+    about: options.About = None,
 ) -> None:
     """Store the files at PATH and register them as the next version of NAME."""
     from assay import registering
-    from assay.cli.pairs import numbers, texts
-    from assay.cli.runs import read_run
+    from assay.cli.descriptions import details_of
 
-    details = registering.Details(
-        description=description,
-        metrics=numbers("metric", metric or []),
-        params=texts("param", param or []),
-        tags=texts("tag", tag or []),
-        run=read_run(run, context.namespace) if run else None,
+    details = details_of(
+        context.namespace, metric, param, tag, description, semantic_version, run, about
     )
     registering.finite(details.metrics)
     with context.screen.transfer(quiet=context.as_json) as listen:
@@ -65,7 +58,10 @@ def pull(
     from assay import registering
     from assay.artifact.v1.artifact_service_pb2 import GetManifestResponse
 
-    context.hints["FILE_EXISTS"] = context.command("pull", reference, str(directory), "--force")
+    context.hints["NOT_FOUND"] = context.command("models")
+    context.hints["FILE_EXISTS"] = context.command(
+        "pull", "--force", of=(reference, str(directory))
+    )
     with context.screen.transfer(quiet=context.as_json) as listen:
         manifest = registering.pull(
             context.client, reference, directory, force=force, listen=listen

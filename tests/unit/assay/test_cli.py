@@ -2,15 +2,21 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer.main
+from typer.core import TyperCommand, TyperGroup
+
+from assay.cli.main import app
 
 
-def run(*words: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run(*words: str, data: Path | None = None, **given: str) -> subprocess.CompletedProcess[str]:
     environ = {key: value for key, value in os.environ.items() if not key.startswith("ASSAY_")}
+    environ.update(given)
     if data:
         environ["ASSAY_DATA"] = str(data)
     line = [sys.executable, "-m", "assay.cli", *words]
@@ -18,6 +24,11 @@ def run(*words: str, data: Path | None = None) -> subprocess.CompletedProcess[st
 
 
 COMMANDS = [
+    "namespace",
+    "model",
+    "version",
+    "card",
+    "resolve",
     "up",
     "down",
     "status",
@@ -70,11 +81,28 @@ def test_wrong_usage_ends_with_status_2(words: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_every_command_takes_the_shared_options() -> None:
-    for words in (["models"], ["approval", "sign"], ["stage", "set"], ["audit", "who-approved"]):
-        done = run(*words, "--help")
-        for option in ("--data", "--json", "--as", "--namespace"):
-            assert option in done.stdout
+def leaves(found: object, words: tuple[str, ...] = ()) -> list[tuple[str, TyperCommand]]:
+    """Return all commands below a group, each with its words."""
+    if isinstance(found, TyperGroup):
+        parts = found.commands.items()
+        return [leaf for name, part in parts for leaf in leaves(part, (*words, name))]
+    assert isinstance(found, TyperCommand)
+    return [(" ".join(words), found)]
+
+
+@pytest.mark.parametrize(("words", "found"), leaves(typer.main.get_command(app)))
+def test_every_command_takes_the_shared_options_and_says_what_it_does(
+    words: str, found: TyperCommand
+) -> None:
+    flags = {flag for parameter in found.params for flag in parameter.opts}
+    assert flags >= {"--data", "--json", "--as", "--namespace"}, words
+    assert (found.help or "").rstrip().endswith("."), words
+
+
+def test_groups_are_nouns_with_verbs() -> None:
+    words = dict(leaves(typer.main.get_command(app)))
+    assert {"model rename", "version compare", "stage graph set", "alias rollback"} <= set(words)
+    assert words["models"].help == words["model list"].help
 
 
 def test_without_a_stack_the_next_command_is_named(tmp_path: Path) -> None:
@@ -114,3 +142,27 @@ def test_what_nobody_foresaw_is_one_line_and_a_file(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) <= 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_stack_that_does_not_answer_is_told_in_a_sentence_of_ours(tmp_path: Path) -> None:
+    names = ("metadata", "artifact", "lineage", "approval", "audit")
+    with socket.socket() as bound:  # taken by us and listened to by nobody
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        (tmp_path / "endpoints.json").write_text(json.dumps(dict.fromkeys(names, address)))
+        done = run("models", data=tmp_path, ASSAY_TOKEN="e30.e30.e30")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"Error: The stack in {tmp_path} does not answer: it is down, or still starting.",
+        "Next: assay status",
+    ]
+
+
+def test_arguments_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    line = [sys.executable.encode(), *b"-m assay.cli models --filter \xff --data".split()]
+    line.append(os.fsencode(tmp_path))
+    names = ("metadata", "artifact", "lineage", "approval", "audit")
+    (tmp_path / "endpoints.json").write_text(json.dumps(dict.fromkeys(names, "127.0.0.1:1")))
+    environ = {**os.environ, "ASSAY_TOKEN": "e30.e30.e30"}
+    done = subprocess.run(line, capture_output=True, text=True, env=environ, check=False)
+    assert (done.returncode, done.stderr) == (1, "Error: Write names and texts in UTF-8.\n")

@@ -127,7 +127,7 @@ def test_a_run_is_read_with_its_data_digested(tmp_path: Path) -> None:
         ("input_versions: [base]", "Name a version as NAME/N"),
         ("start_time: soon", "start_time must be a time"),
         ("colour: red", "colour is not a field"),
-        ("a: 1\n---\nb: 2", "describe one run"),
+        ("a: 1\n---\nb: 2", "keep one document"),
         ("!!python/object:os.system x", "not YAML"),
     ],
 )

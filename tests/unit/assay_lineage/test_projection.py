@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 
 from assay.event.v1.envelope_pb2 import Envelope
 from assay.metadata.v1.events_pb2 import ModelVersionRegistered, ModelVersionSealed
-from assay_events.envelope import Recorded
+from assay_events.envelope import Recorded, Stored
 from assay_events.projection import Add
-from assay_events.store import Stored
 from assay_lineage.projection import LINEAGE, apply
 
 TIME = datetime(2026, 3, 3, tzinfo=UTC)
