@@ -42,17 +42,27 @@ class Snapshot:
     token: str
 
 
-async def open_pool(dsn: str, schema: str) -> Pool:
+async def open_pool(dsn: str, schema: str, position: Position | None = None) -> Pool:
     """Return a pool that connects when it is first asked; names mean the tables of `schema`.
 
-    Values of jsonb come as Python values. Postgres may be away, now and later.
+    Values of jsonb come as Python values. Postgres may be away, now and later. No connection of
+    the pool is behind `position`, ever: one to a Postgres that has lost commits in a crash is not
+    made, one from before a crash is broken, and a rebuild takes no step backwards.
     """
+    known = position or Position()
+
+    async def set_up(db: "asyncpg.Connection[asyncpg.Record]") -> None:
+        await db.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads
+        )
+        await _check_level(db, known.revision)
+
     return await asyncpg.create_pool(
         dsn,
         min_size=0,
         max_size=_POOL_SIZE,
         timeout=_CONNECT_SECONDS,
-        init=_set_up,
+        init=set_up,
         reset=_leave,
         server_settings={"search_path": schema, "application_name": f"assay {schema}"},
     )
@@ -92,6 +102,26 @@ class Reads:
                 if time.monotonic() > until:
                     raise ProjectionBehind(position, wanted)
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    @asynccontextmanager
+    async def by_revision(
+        self, at_least_as_fresh: str, moment: Moment = LATEST, context: Context = None
+    ) -> AsyncIterator[Snapshot]:
+        """Yield a snapshot for queries that each name its revision, as cheaply as can be.
+
+        What holds at a revision never changes, so no transaction has to hold it still; and where
+        the read model is kept by this process, its revision need not be asked for.
+        """
+        if moment.WhichOneof("point") or not self._position.is_kept_here:
+            async with self.at(at_least_as_fresh, moment, context) as snapshot:
+                yield snapshot
+            return
+        until = time.monotonic() + _patience(context)
+        wanted = token.decode(at_least_as_fresh)
+        await self._position.wait_for(wanted, until - time.monotonic())
+        async with self._connection(until) as db:
+            revision = self._position.revision
+            yield Snapshot(db, revision, token.encode(revision))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -189,8 +219,14 @@ async def _revision(db: Connection) -> int:
     return revision
 
 
-async def _set_up(db: "asyncpg.Connection[asyncpg.Record]") -> None:
-    await db.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+async def _check_level(db: "asyncpg.Connection[asyncpg.Record]", wanted: int) -> None:
+    """Refuse a database that is behind what it had committed before."""
+    try:
+        revision: int | None = await db.fetchval(SELECT_REVISION) if wanted else None
+    except asyncpg.UndefinedTableError:
+        return  # who reads is told
+    if revision is not None and revision < wanted:
+        raise Unavailable("The read model catches up after a crash of its database. Try again.")
 
 
 async def _leave(_: "asyncpg.Connection[asyncpg.Record]") -> None:

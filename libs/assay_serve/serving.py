@@ -38,7 +38,7 @@ async def serve(service: Service, settings: Settings) -> None:
     health, position = Health(), Position()
     tell_of_store = health.part("store")
     store = LateStore(_address(settings), tell_of_store)
-    pool = await open_pool(settings.postgres_url, _schema(service))
+    pool = await open_pool(settings.postgres_url, _schema(service), position)
     peers = PeerChannels(service.name, settings.service_key, settings.peers)
     runtime = Runtime(
         settings=settings,

@@ -45,7 +45,7 @@ async def following(
     await rebuilder.prepare()
     position = Position()
     projector = Projector(store, dsn, projection, DEPLOYMENT, position)
-    reads = Reads(await open_pool(dsn, projection.name), position, store)
+    reads = Reads(await open_pool(dsn, projection.name, position), position, store)
     task = asyncio.create_task(projector.run())
     try:
         yield Following(reads, rebuilder, position, task)

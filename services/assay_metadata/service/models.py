@@ -52,7 +52,9 @@ class Models(Parts):
     ) -> api.GetModelResponse:
         """Return one model, now or at a moment."""
         name = ModelName.parse(request.name)
-        async with self._reads.at(request.at_least_as_fresh, request.as_of, context) as snapshot:
+        async with self._reads.by_revision(
+            request.at_least_as_fresh, request.as_of, context
+        ) as snapshot:
             return api.GetModelResponse(
                 model=await follow(snapshot, name, models.get),
                 consistency_token=snapshot.token,
@@ -76,7 +78,9 @@ class Models(Parts):
         parent = NamespaceName.parse(request.parent)
         names = [ModelName.parse(name) for name in request.names]
         require_in(parent, names)
-        async with self._reads.at(request.at_least_as_fresh, request.as_of, context) as snapshot:
+        async with self._reads.by_revision(
+            request.at_least_as_fresh, request.as_of, context
+        ) as snapshot:
             found = await models.many(snapshot, names)
             answer = api.BatchGetModelsResponse(
                 models=[found[str(name)] for name in names if str(name) in found],

@@ -128,7 +128,9 @@ class Targets(Parts):
         """Return what many aliases or stages of one namespace point at, by one statement."""
         parent = NamespaceName.parse(request.parent)
         names = [_target_in(parent, name) for name in request.names]
-        async with self._reads.at(request.at_least_as_fresh, request.as_of, context) as snapshot:
+        async with self._reads.by_revision(
+            request.at_least_as_fresh, request.as_of, context
+        ) as snapshot:
             found = await versions.resolve_many(snapshot, names)
             return api.BatchResolveResponse(
                 resolved=[

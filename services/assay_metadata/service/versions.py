@@ -90,7 +90,9 @@ class Versions(Parts):
     ) -> api.GetModelVersionResponse:
         """Return one version, now or at a moment."""
         name = VersionName.parse(request.name)
-        async with self._reads.at(request.at_least_as_fresh, request.as_of, context) as snapshot:
+        async with self._reads.by_revision(
+            request.at_least_as_fresh, request.as_of, context
+        ) as snapshot:
             return api.GetModelVersionResponse(
                 model_version=await follow(snapshot, name, versions.get),
                 consistency_token=snapshot.token,
@@ -99,7 +101,9 @@ class Versions(Parts):
     async def Resolve(self, request: api.ResolveRequest, context: Context) -> api.ResolveResponse:
         """Return the version that an alias or a stage points at."""
         name = target(request.name)
-        async with self._reads.at(request.at_least_as_fresh, request.as_of, context) as snapshot:
+        async with self._reads.by_revision(
+            request.at_least_as_fresh, request.as_of, context
+        ) as snapshot:
             return api.ResolveResponse(
                 model_version=await _resolve(snapshot, name),
                 consistency_token=snapshot.token,
@@ -127,7 +131,9 @@ class Versions(Parts):
         parent = NamespaceName.parse(request.parent)
         names = [VersionName.parse(name) for name in request.names]
         require_in(parent, names)
-        async with self._reads.at(request.at_least_as_fresh, request.as_of, context) as snapshot:
+        async with self._reads.by_revision(
+            request.at_least_as_fresh, request.as_of, context
+        ) as snapshot:
             found = await versions.many(snapshot, names)
             answer = api.BatchGetModelVersionsResponse(
                 model_versions=[found[str(name)] for name in names if str(name) in found],
