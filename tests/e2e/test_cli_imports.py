@@ -103,6 +103,32 @@ def test_a_version_whose_files_are_not_there_is_refused(
     assert error["metadata"]["item"] == "items[1].model_version"  # type: ignore[index]
 
 
+def test_an_import_gets_round_no_policy(assay: Assay, tmp_path: Path) -> None:
+    model, file, policy = f"in-{uuid4()}", tmp_path / "items.jsonl", tmp_path / "policy.yaml"
+    policy.write_text(f"name: {model}\nmodels: {model}\nstages: production\nquorum: 2\n")
+    assay.run("policy", "apply", str(policy))
+    name = f"namespaces/default/models/{model}"
+    digest = f"sha256:{'1' * 64}"
+    elsewhere = line(
+        "model_version",
+        name=f"{name}/versions/1",
+        external_uri="oci://host/name",
+        manifest_digest=digest,
+    )
+    held = [
+        line("stage", name=f"{name}/stages/{stage}", version=f"{name}/versions/1")
+        for stage in ("staging", "production")
+    ]
+    file.write_text("".join([line("model", name=name), elsewhere, *held]))
+    error = assay.refused("import", "file", str(file))
+    assert error["reason"] == "APPROVAL_REQUIRED"
+    assert error["metadata"]["item"] == "items[3].stage"  # type: ignore[index]
+    assert assay.refused("versions", model)["reason"] == "NOT_FOUND"
+    file.write_text("".join([line("model", name=name), elsewhere, held[0]]))
+    assay.run("import", "file", str(file))
+    assert assay.json("show", f"{model}@staging")["model_version"]["stages"] == ["staging"]  # type: ignore[index]
+
+
 def test_what_cannot_be_read_or_written_is_said(assay: Assay, tmp_path: Path) -> None:
     assert assay.refused("import", "file", str(tmp_path / "none"))["code"] == "INVALID_ARGUMENT"
     wrong = tmp_path / "wrong.jsonl"
