@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -14,7 +15,7 @@ from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay_events import codec
 from assay_events.commands import Commands
 from assay_events.decider import Aborted, AlreadyExists, Invalid, NotFound
-from assay_events.envelope import NewMessage
+from assay_events.envelope import NewMessage, Stored
 from assay_events.errors import StreamCorrupt, Unavailable
 from assay_events.memory import MemoryStore
 from tests.support.toy import NAME, TOY, Archive, Create, Register, Restore, intent
@@ -59,6 +60,45 @@ async def test_a_retry_gives_the_first_outcome_also_after_later_events(store: Me
         assert (again.state.count, again.revision) == (1, done.revision)
         assert [recorded.body for recorded in again.events] == [r.body for r in done.events]
     assert len(store.messages) == 3
+
+
+class Counting(MemoryStore):
+    """Counts the messages of a subject that are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_count = 0
+
+    async def read_subject(self, nats_subject: str, after: int = 0) -> Sequence[Stored]:
+        found = await super().read_subject(nats_subject, after)
+        self.read_count += len(found)
+        return found
+
+    async def last(self, nats_subject: str) -> Stored | None:
+        return next((m for m in reversed(self.messages) if m.nats_subject == nats_subject), None)
+
+    async def read_one(self, nats_subject: str, revision: int) -> Stored | None:
+        self.read_count += 1
+        own = (m for m in self.messages[revision - 1 :] if m.nats_subject == nats_subject)
+        return next(own, None)
+
+
+async def test_a_repeated_request_is_told_by_its_first_event_alone() -> None:
+    store, first = Counting(), intent()
+    handler = commands(store)
+    await handler.handle(TOY, NAME, Create(), intent())
+    await handler.handle(TOY, NAME, Register("sha256:1"), first)
+    await handler.handle(TOY, NAME, Register("sha256:2"), intent())
+    folded = await handler.fold(TOY, NAME)
+    store.read_count = 0
+    assert await handler.is_repeated(TOY, NAME, folded, first)
+    assert not await handler.is_repeated(TOY, NAME, folded, intent())
+    assert store.read_count == 1
+    other = Actor(principal="principals/ben", kind=ActorKind.ACTOR_KIND_HUMAN)
+    for wrong in (intent(first.request_id, digest=b"another"), replace(first, actor=other)):
+        with pytest.raises(Invalid) as caught:
+            await handler.is_repeated(TOY, NAME, folded, wrong)
+        assert caught.value.reason == Reason.REASON_REQUEST_ID_REUSED
 
 
 async def test_a_request_id_may_not_serve_another_request(store: MemoryStore) -> None:
