@@ -64,7 +64,7 @@ def import_file(
     source = bulk_files.Source.of(file, into)
     chosen = import_id or source.import_id
     try:
-        with _bar(source.count, quiet=context.as_json) as listen:
+        with bar(source.count, quiet=context.as_json) as listen:
             done = bulk.import_items(
                 context.client, source.items(chosen), import_id=chosen, listen=listen
             )
@@ -93,7 +93,7 @@ def import_file(
 
 
 @contextmanager
-def _bar(total: int, *, quiet: bool) -> "Iterator[Listener]":
+def bar(total: int, *, quiet: bool) -> "Iterator[Listener]":
     """Show how many items are written, where somebody looks."""
     from assay.bulk import ignore
 

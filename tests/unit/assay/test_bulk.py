@@ -1,6 +1,7 @@
 """Bulk import and export of the SDK, against a real server that misbehaves on purpose."""
 
 # ruff: noqa: N802 - methods carry the names of the proto
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from assay import bulk, bulk_files, errors
 from assay.bulk import Imported
 from assay.calls import RetryPolicy
+from assay.cli import imports
 from assay.client import AsyncClient, Client
 from assay.metadata.v1 import metadata_service_pb2 as api
 from assay.metadata.v1.metadata_service_pb2_grpc import add_MetadataServiceServicer_to_server
@@ -304,3 +306,19 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         bulk_files.Source.of(tmp_path / "none")
     with pytest.raises(MalformedName):
         bulk_files.Source.of(tmp_path / "none", "No Namespace")
+
+
+def test_a_bar_shows_how_many_items_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with imports.bar(4, quiet=False) as listen:
+        listen(Imported(items=3))
+    assert "3/4" in terminal.getvalue()
+    with imports.bar(4, quiet=True) as listen:
+        listen(Imported(items=4))
+    assert "4/4" not in terminal.getvalue()
