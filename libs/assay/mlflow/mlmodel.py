@@ -53,8 +53,7 @@ def read(path: Path) -> MLmodel:
         whole.encode()  # half a surrogate pair could not be stored
         return _parsed(data)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        why = str(error) if isinstance(error, _Odd) else f"{type(error).__name__} at reading it"
-        return MLmodel(claims={"mlmodel": f"not read: {why}"})
+        return MLmodel(claims={"mlmodel": f"not read: {_why(error)}"})
 
 
 def _parsed(data: Mapping[str, object]) -> MLmodel:
@@ -92,9 +91,9 @@ def _signature(data: Mapping[str, object]) -> tuple[Signature, Mapping[str, str]
     claims = {"mlmodel.signature.params": _text(data["params"])} if data.get("params") else {}
     try:
         inputs, outputs = (list(_tensors(data.get(side))) for side in ("inputs", "outputs"))
-    except _Odd as error:
+    except (ValueError, RecursionError) as error:
         odd = {f"mlmodel.signature.{side}": _text(data.get(side)) for side in ("inputs", "outputs")}
-        return Signature(), {**claims, **odd, "mlmodel.signature": f"not read: {error}"}
+        return Signature(), {**claims, **odd, "mlmodel.signature": f"not read: {_why(error)}"}
     return Signature(inputs=inputs, outputs=outputs), claims
 
 
@@ -123,6 +122,10 @@ def _tensor(column: Mapping[str, object], number: int) -> Tensor:
 
 def _is_size(size: object) -> bool:
     return isinstance(size, int) and not isinstance(size, bool) and abs(size) < 2**63
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, _Odd) else f"{type(error).__name__} at reading it"
 
 
 def _mapping(value: object, what: str) -> Mapping[str, object]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.mlflow import claims, facts, translating
@@ -33,12 +33,14 @@ VERSIONS = st.builds(
 RUNS = st.builds(SourceRun, st.dictionaries(KEYS, st.floats(), max_size=4), PAIRS)
 
 
+@settings(deadline=None)
 @given(MODELS)
 def test_an_imported_model_says_what_the_source_said(model: SourceModel) -> None:
     imported = translating.model(SOURCE, model)
     assert facts.differences(facts.of_model(model), facts.of_imported_model(imported)) == []
 
 
+@settings(deadline=None)
 @given(MODELS, VERSIONS, RUNS | st.none(), st.booleans())
 def test_an_imported_version_says_what_the_source_said(
     model: SourceModel, version: SourceVersion, run: SourceRun | None, has_files: bool
@@ -74,6 +76,7 @@ def test_more_claims_than_a_version_holds_are_refused() -> None:
         translating.version(SOURCE, SourceVersion("churn", 1), run, Files(), archived=False)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, LONG.filter(bool), max_size=5))
 def test_claims_are_whole_again_after_they_were_split(given_: Mapping[str, str]) -> None:
     split = claims.split(given_)
