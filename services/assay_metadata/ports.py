@@ -1,7 +1,10 @@
 """What the other services know: whether a manifest is committed, and whether a grant lives.
 
-Asked fresh for each command, never cached; a service that does not answer means UNAVAILABLE.
+Known fresh for each command. What an event of theirs says is read from the stream, where the broker
+lets nobody else write; what they alone can tell is asked, and no answer means UNAVAILABLE.
 """
+
+from typing import Never
 
 import grpc
 import structlog
@@ -10,10 +13,12 @@ from assay.approval.v1.approval_service_pb2 import CheckGrantRequest, CheckGrant
 from assay.approval.v1.approval_service_pb2_grpc import ApprovalServiceStub
 from assay.artifact.v1.artifact_service_pb2 import GetManifestRequest
 from assay.artifact.v1.artifact_service_pb2_grpc import ArtifactServiceStub
+from assay.artifact.v1.events_pb2 import ManifestCommitted
 from assay.artifact.v1.resources_pb2 import Manifest
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.names import AliasName, ArtifactName, StageName, VersionName
-from assay_events.decider import Rejection
+from assay_events.commands import Commands
+from assay_events.decider import Decider, Rejection
 from assay_events.errors import Unavailable
 from assay_serve.peers import PeerChannels
 
@@ -22,20 +27,30 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 _NO_FILES = f"sha256:{64 * '0'}"
 
 
-async def committed_manifest(peers: PeerChannels, name: ArtifactName) -> Manifest:
+# A manifest as its one event tells it; to commit one is the artifact service's alone.
+_COMMITTED: Decider[Never, ManifestCommitted, ManifestCommitted] = Decider(
+    context="artifact",
+    aggregate="manifest",
+    initial=ManifestCommitted(),
+    decide=lambda _command, _state: (),
+    evolve=lambda _state, event: event,
+    events=(ManifestCommitted,),
+)
+
+
+async def committed_manifest(commands: Commands, name: ArtifactName) -> Manifest:
     """Return a committed manifest without its files; refuse one that is not committed."""
-    request = GetManifestRequest(name=str(name), without_files=True)
-    try:
-        answer = await ArtifactServiceStub(peers.channel("artifact")).GetManifest(request)
-    except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.NOT_FOUND:
-            raise Rejection(
-                Reason.REASON_MANIFEST_MISSING,
-                f"Commit the manifest {name} first.",
-                name=str(name),
-            ) from error
-        raise _away("artifact", error) from error
-    return answer.manifest
+    committed = (await commands.fold(_COMMITTED, str(name))).state
+    if not committed.name:
+        raise Rejection(
+            Reason.REASON_MANIFEST_MISSING, f"Commit the manifest {name} first.", name=str(name)
+        )
+    return Manifest(
+        name=committed.name,
+        manifest_digest=committed.manifest_digest,
+        file_count=committed.file_count,
+        size_bytes=committed.size_bytes,
+    )
 
 
 async def manifest_with_files(peers: PeerChannels, name: ArtifactName) -> Manifest:

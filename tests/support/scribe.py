@@ -29,6 +29,7 @@ _AGGREGATES = {
     "approvals": "approval",
     "runs": "run",
     "principals": "principal",
+    "artifacts": "manifest",
 }
 
 

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from google.protobuf.message import Message
+
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.events_pb2 import ModelFields
 from assay.metadata.v1.resources_pb2 import ModelCard
@@ -28,8 +30,7 @@ def only(fields: ModelFields, paths: Iterable[str]) -> ModelFields:
     """Return the fields in `paths`, and no other."""
     kept = ModelFields()
     kept.CopyFrom(fields)
-    for other in _NAMES.difference(paths):
-        kept.ClearField(other)
+    _clear(kept, _NAMES.difference(paths))
     return kept
 
 
@@ -44,6 +45,11 @@ def after(current: ModelFields, paths: Iterable[str], fields: ModelFields) -> Mo
     updated = only(current, _NAMES - wanted)
     updated.MergeFrom(only(fields, wanted))
     return updated
+
+
+def _clear(message: Message, names: Iterable[str]) -> None:
+    for name in names:
+        message.ClearField(name)
 
 
 def check(fields: ModelFields) -> None:

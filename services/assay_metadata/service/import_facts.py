@@ -84,7 +84,7 @@ class ImportFacts(Models, Versions):
 
         async def ask(digest: str) -> Manifest:
             name = ArtifactName.of(model.parent, digest)
-            return await ports.committed_manifest(self._peers, name)
+            return await ports.committed_manifest(self._commands, name)
 
         return await _all(asked, ask)
 

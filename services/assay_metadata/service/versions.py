@@ -53,7 +53,7 @@ class Versions(Parts):
     async def RegisterModelVersion(
         self, request: api.RegisterModelVersionRequest, context: Context
     ) -> api.RegisterModelVersionResponse:
-        """Register the next version, once the artifact service has its manifest."""
+        """Register the next version, once its manifest is committed."""
         name, given = ModelName.parse(request.parent), request.model_version
         command = await self._registration(name, given)
         done = await self._handle(
@@ -66,10 +66,10 @@ class Versions(Parts):
     async def SealModelVersion(
         self, request: api.SealModelVersionRequest, context: Context
     ) -> api.SealModelVersionResponse:
-        """Give a draft its files, once the artifact service has their manifest."""
+        """Give a draft its files, once their manifest is committed."""
         name = VersionName.parse(request.name)
         artifact = ArtifactName.of(name.parent.parent, request.manifest_digest)
-        manifest = await ports.committed_manifest(self._peers, artifact)
+        manifest = await ports.committed_manifest(self._commands, artifact)
         done = await self._handle(
             name,
             lambda version: SealVersion(
@@ -189,7 +189,7 @@ class Versions(Parts):
         if not is_kept(given):
             return command
         artifact = ArtifactName.of(model.parent, given.manifest_digest)
-        return with_files(command, await ports.committed_manifest(self._peers, artifact))
+        return with_files(command, await ports.committed_manifest(self._commands, artifact))
 
     async def _parents(self, model: ModelName, names: Sequence[str]) -> tuple[str, ...]:
         """Return the versions that another was made from by their lasting names."""

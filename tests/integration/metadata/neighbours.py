@@ -1,5 +1,6 @@
 """Small real servers in the place of the artifact and the approval service."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,13 +11,19 @@ from google.protobuf.message import Message
 
 from assay.approval.v1.approval_service_pb2 import CheckGrantRequest, CheckGrantResponse
 from assay.artifact.v1.artifact_service_pb2 import GetManifestRequest, GetManifestResponse
+from assay.artifact.v1.events_pb2 import ManifestCommitted
 from assay.artifact.v1.resources_pb2 import File, Manifest
+from assay_events.connection import Address, Connection
+from assay_events.jetstream import JetStream
+from assay_serve.embedded import nats
+from tests.support.scribe import ANN, Scribe
 
 
 @dataclass
 class Neighbours:
     """What the two services know; a test says it."""
 
+    bus: nats.Bus
     manifests: dict[str, Manifest] = field(default_factory=dict)
     governed: set[str] = field(default_factory=set)
     grants: dict[tuple[str, str, str], str] = field(default_factory=dict)
@@ -26,10 +33,25 @@ class Neighbours:
     def commit(self, namespace: str, digest: str) -> None:
         """Have a manifest of two files committed; only one of them is its own."""
         name = f"namespaces/{namespace}/artifacts/{digest.replace(':', '-')}"
+        if name in self.manifests:
+            return
+        event = ManifestCommitted(name=name, manifest_digest=digest, size_bytes=12, file_count=2)
+        self.write(event)
         files = [File(path="same.txt", digest="sha256:same"), File(path="own.txt", digest=digest)]
         self.manifests[name] = Manifest(
             name=name, manifest_digest=digest, size_bytes=12, file_count=2, files=files
         )
+
+    def write(self, event: Message, **fields: str) -> None:
+        """Write an event as the artifact service, valid but for `fields` of its envelope."""
+        with ThreadPoolExecutor(1) as pool:  # a test may run in a loop of its own
+            pool.submit(asyncio.run, self._write(event, fields)).result()
+
+    async def _write(self, event: Message, fields: dict[str, str]) -> None:
+        address = Address(self.bus.url, "artifact", self.bus.passwords["artifact"])
+        connection = await Connection.open(address)
+        await Scribe({"artifact": JetStream(connection)}).write(event, ANN, "", **fields)
+        await connection.close()
 
     def grant(self, target: str, version: str, digest: str, approval: str) -> None:
         """Have a live grant."""
@@ -68,9 +90,9 @@ class Neighbours:
 
 
 @contextmanager
-def serving() -> Iterator[Neighbours]:
-    """Run both on one port."""
-    known = Neighbours()
+def serving(bus: nats.Bus) -> Iterator[Neighbours]:
+    """Run both on one port; their events go to `bus`."""
+    known = Neighbours(bus)
     server = grpc.server(ThreadPoolExecutor(8))
     handlers = [
         _handler("artifact", "GetManifest", known.get_manifest, GetManifestRequest),

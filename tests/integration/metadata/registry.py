@@ -160,7 +160,7 @@ def running(folder: Path) -> Iterator[Registry]:
     with (
         nats.running(folder / "nats") as bus,
         postgres.running(folder / "postgres") as database,
-        neighbours.serving() as known,
+        neighbours.serving(bus) as known,
     ):
         asyncio.run(_found(bus))
         environ = _environ(identity_folder, bus, database, known)

@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 import assay.metadata.v1.metadata_service_pb2 as api
+from assay.artifact.v1.events_pb2 import ManifestCommitted
 from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceStub
 from assay.metadata.v1.resources_pb2 import ModelVersion, State
 from assay.type.v1.metric_pb2 import Metric
@@ -60,14 +61,22 @@ def test_a_manifest_counts_only_in_its_namespace(registry: Registry) -> None:
         registry.stub().RegisterModelVersion(request)
 
 
-def test_without_the_artifact_service_nothing_is_registered(registry: Registry) -> None:
-    name = registry.model()
+def test_a_committed_manifest_is_known_without_the_artifact_service(registry: Registry) -> None:
     registry.neighbours.away.add("artifact")
-    with refused("UNAVAILABLE") as told:
-        registry.version(name)
-    assert told.code is grpc.StatusCode.UNAVAILABLE
-    registry.neighbours.away.clear()
-    assert registry.version(name).number == 1
+    version = registry.version(registry.model())
+    assert (version.number, version.size_bytes, version.file_count) == (1, 12, 2)
+
+
+@pytest.mark.parametrize("field", ["deployment", "source"])
+def test_a_manifest_of_an_event_that_does_not_count_is_not_committed(
+    registry: Registry, field: str
+) -> None:
+    digest = f"sha256:{uuid4().hex}{uuid4().hex}"
+    name = f"namespaces/default/artifacts/{digest.replace(':', '-')}"
+    event = ManifestCommitted(name=name, manifest_digest=digest, size_bytes=1, file_count=1)
+    registry.neighbours.write(event, **{field: "another"})
+    with refused("MANIFEST_MISSING"):
+        registry.version(registry.model(), ModelVersion(manifest_digest=digest))
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:zz", "md5:00", "sha256:" + "0" * 63])
