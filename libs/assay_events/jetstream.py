@@ -23,6 +23,8 @@ _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _WRONG_LAST_SEQUENCE = 10071
 _BATCH = 500
 _ANSWER_SECONDS = 5.0
+_COMMIT_SECONDS = 2.0
+_STAGE_SECONDS = 0.01  # the server stages the messages of a batch one by one, on a busy disk too
 _MISSING = "404"
 _END_OF_BATCH = "204"
 
@@ -112,7 +114,8 @@ class JetStream:
         headers = _headers(messages[-1], expected if len(messages) == 1 else None)
         if len(messages) > 1:
             headers |= _batch_headers(batch_id, len(messages)) | {"Nats-Batch-Commit": "1"}
-        answer = await self._connection.request(nats_subject, messages[-1].body, headers)
+        seconds = _COMMIT_SECONDS + len(messages) * _STAGE_SECONDS
+        answer = await self._connection.request(nats_subject, messages[-1].body, headers, seconds)
         return _acknowledged(json.loads(answer.data))
 
     async def _landed(

@@ -1,17 +1,21 @@
 """Import by the batch, until it is written and until it is read, against one call a version."""
 
+import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import grpc
 
+from assay import bulk
+from assay.calls import RetryPolicy
 from assay.client import Client
 from assay.metadata.v1 import metadata_service_pb2 as api
 from assay.metadata.v1.resources_pb2 import Model, ModelVersion
+from assay.uploads import upload
 from assay_events.commands import Commands
 from assay_events.jetstream import JetStream
 from assay_metadata.domain.model import MODEL
@@ -22,7 +26,8 @@ from tests.bench.stack import Stack
 if TYPE_CHECKING:
     from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceAsyncStub
 
-_BATCH, _CALLERS = 500, 16
+_CALLERS = 16
+_PATIENT = RetryPolicy(max_attempts=100)
 _SHORT, _LONG = 2_000, 100_000
 _PARENT = "namespaces/default"
 _BEHIND = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -33,12 +38,13 @@ async def run(bench: Bench) -> list[Ratio]:
     async with AsyncExitStack() as opened:
         running = opened.enter_context(stack.running(bench.scratch("stack")))
         stubs = await opened.enter_async_context(stack.stubs(running.endpoints["metadata"]))
-        importing = _Importing(running, stubs())
-        digest = _store_one(bench, running)
+        client = opened.enter_context(Client.connect(running.data))
+        importing = _Importing(running, client, stubs())
+        digests = _store(bench, client)
         sides: dict[str, Measure] = {
             "import drafts": lambda: importing.rate(_SHORT),
-            "import sealed": lambda: importing.rate(_SHORT, digest),
-            "register": _rate_of(await importing.registering(digest), bench),
+            "import sealed": lambda: importing.rate(_SHORT, digests),
+            "register": _rate_of(await importing.registering(digests[0]), bench),
         }
         if bench.mlflow is not None:
             server = mlflow.serving(bench.mlflow, bench.folder / "mlflow")
@@ -50,13 +56,13 @@ async def run(bench: Bench) -> list[Ratio]:
     ours, theirs = found["import sealed"], found.get("MLflow", 0.0)
     return [
         Ratio(
-            f"import versions with files, batches of {_BATCH}",
+            f"import versions with a manifest each, batches of {bulk.MOST_ITEMS}",
             ours,
             "/s",
             found["register"],
             f"/s, one call a version, {_CALLERS} callers",
         ),
-        Ratio(f"import drafts, batches of {_BATCH}", found["import drafts"], "/s"),
+        Ratio(f"import drafts, batches of {bulk.MOST_ITEMS}", found["import drafts"], "/s"),
         *_beside(ours, theirs),
         *long,
     ]
@@ -66,7 +72,7 @@ def _beside(ours: float, theirs: float) -> list[Ratio]:
     if not theirs:
         return []
     peer = f"/s, MLflow on sqlite, a call a version, {_CALLERS} callers"
-    return [Ratio("import versions with files", ours, "/s", theirs, peer)]
+    return [Ratio("import versions with a manifest each", ours, "/s", theirs, peer)]
 
 
 def _rate_of(call: Call, bench: Bench) -> Measure:
@@ -74,21 +80,23 @@ def _rate_of(call: Call, bench: Bench) -> Measure:
 
 
 class _Importing:
-    """Imports models of any length over one connection."""
+    """Imports models of any length through the SDK, which tries again where a part is away."""
 
-    def __init__(self, running: Stack, stub: "MetadataServiceAsyncStub") -> None:
+    def __init__(self, running: Stack, client: Client, stub: "MetadataServiceAsyncStub") -> None:
         self._identity = running.identity
+        self._client = client
         self._stub = stub
-        self.token = ""
 
-    async def rate(self, count: int, digest: str = "", name: str = "") -> float:
-        """Return how many versions of a new model are written a second."""
-        requests = _requests(name or f"{_PARENT}/models/{uuid4()}", count, digest)
+    async def rate(self, count: int, digests: Sequence[str] = ("",), name: str = "") -> float:
+        """Return how many versions of a new model are written a second; drafts without digests."""
+        model = name or f"{_PARENT}/models/{uuid4()}"
+        items = [api.ImportItem(model=Model(name=model))]
+        items += [_version(model, n, digests[n % len(digests)]) for n in range(1, count + 1)]
         begun = time.perf_counter()
-        call = self._stub.Import(_slowly(requests), metadata=self._identity)
-        async for answer in call:
-            assert not answer.is_known
-            self.token = answer.consistency_token
+        done = await asyncio.to_thread(
+            bulk.import_items, self._client, items, import_id=str(uuid4()), retries=_PATIENT
+        )
+        assert done.items == count + 1
         return count / (time.perf_counter() - begun)
 
     async def registering(self, digest: str) -> Call:
@@ -109,18 +117,16 @@ class _Importing:
         return register
 
     async def export_rate(self, name: str, count: int) -> float:
-        """Return how many versions of a model are read a second, once it can be read."""
-        await self.wait(name)
-        begun, found = time.perf_counter(), 0
-        request = api.ExportRequest(parent=name)
-        async for part in self._stub.Export(request, metadata=self._identity):
-            found += sum(item.HasField("model_version") for item in part.items)
-        assert found == count
+        """Return how many versions of a model are read a second."""
+        begun = time.perf_counter()
+        found = await asyncio.to_thread(lambda: list(bulk.export_items(self._client, name)))
+        assert len(found) == count + 1
         return count / (time.perf_counter() - begun)
 
     async def wait(self, name: str) -> None:
         """Return once the read model has all that was imported."""
-        request = api.GetModelRequest(name=name, at_least_as_fresh=self.token)
+        token = self._client.consistency_token
+        request = api.GetModelRequest(name=name, at_least_as_fresh=token)
         while True:
             try:
                 await self._stub.GetModel(request, metadata=self._identity, timeout=10)
@@ -131,32 +137,10 @@ class _Importing:
                 return
 
 
-async def _slowly(requests: Sequence[api.ImportRequest]) -> AsyncIterator[api.ImportRequest]:
-    """Yield requests as grpc takes them."""
-    for request in requests:
-        yield request
-
-
-def _requests(name: str, count: int, digest: str) -> list[api.ImportRequest]:
-    """Return the batches of a new model."""
-    import_id = str(uuid4())
-    first = api.ImportRequest(model=name, import_id=import_id, batch=1)
-    first.items.append(api.ImportItem(model=Model(name=name)))
-    batches = [
-        api.ImportRequest(
-            model=name,
-            import_id=import_id,
-            batch=number,
-            items=[_version(n, digest) for n in range(start, min(start + _BATCH, count + 1))],
-        )
-        for number, start in enumerate(range(1, count + 1, _BATCH), 2)
-    ]
-    return [first, *batches]
-
-
-def _version(number: int, digest: str) -> api.ImportItem:
+def _version(model: str, number: int, digest: str) -> api.ImportItem:
     return api.ImportItem(
         model_version=ModelVersion(
+            name=f"{model}/versions/{number}",
             number=number,
             manifest_digest=digest,
             is_draft=not digest,
@@ -190,9 +174,11 @@ async def _long(bench: Bench, running: Stack, importing: _Importing) -> list[Rat
     ]
 
 
-def _store_one(bench: Bench, running: Stack) -> str:
-    """Store one small model through the SDK; return the digest of its manifest."""
+def _store(bench: Bench, client: Client) -> list[str]:
+    """Store small files through the SDK; return the digests of as many manifests as a batch has."""
     path = bench.scratch("model") / "model.bin"
     path.write_bytes(b"weights")
-    with Client.connect(running.data) as client:
-        return client.register("stored", path).manifest_digest
+    return [
+        upload(client.artifact, _PARENT, {f"{number}.bin": path}).manifest_digest
+        for number in range(bulk.MOST_ITEMS)
+    ]
