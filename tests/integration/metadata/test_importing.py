@@ -343,6 +343,22 @@ def test_an_item_that_is_too_large_is_named(registry: Registry) -> None:
         export(registry, model)
 
 
+def test_a_batch_of_nearly_16_mib_is_written_and_a_larger_one_is_not(registry: Registry) -> None:
+    model = name()
+    large = ModelVersion(params={str(key): "x" * 1000 for key in range(33)})
+    list(send(registry, [batch(model, [new_model(model)])]))
+    request = batch(model, [version(model, number, large) for number in range(1, 491)])
+    assert 15.5 < request.ByteSize() / 2**20 < 16
+    (answer,) = send(registry, [request])
+    assert answer.written_versions == 490
+    larger = ModelVersion(params={str(key): "x" * 1000 for key in range(36)})
+    request = batch(model, [version(model, number, larger) for number in range(491, 991)])
+    with pytest.raises(grpc.RpcError) as caught:
+        list(send(registry, [request]))
+    call: Any = caught.value
+    assert call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
 OTHER = "namespaces/default/models/another"
 METRIC = ModelVersion(metrics=[Metric(value=1)])
 WRONG: list[tuple[str, Callable[[str], api.ImportItem]]] = [
