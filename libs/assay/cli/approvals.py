@@ -120,6 +120,7 @@ def revoke(
     """Take a grant back; the version leaves the stage or alias."""
     from assay.approval.v1.approval_service_pb2 import RevokeApprovalRequest
 
+    context.hints["NOT_GRANTED"] = context.command("approval", "show", of=(approval,))
     name = find(context, approval)
     request = RevokeApprovalRequest(name=name, reason=reason)
     response = context.client.approval.RevokeApproval(request)
@@ -141,6 +142,8 @@ def _sign(
     from assay.cli.signers import signer_login, signer_public_key
     from assay_trust import keyfiles
 
+    for why in ("ALREADY_SIGNED", "NOT_OPEN", "STALE_RECORD"):
+        context.hints[why] = context.command("approval", "show", of=(text,))
     again = context.command("approval", _verb(meaning), of=(text,), as_user="USER")
     context.hints["OWNER_MAY_NOT_SIGN"] = again
     login = signer_login(context)

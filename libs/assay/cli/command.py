@@ -49,6 +49,7 @@ class Context:
     """What one command was told, and what it needs; made only when it is used.
 
     Attributes:
+        path: The words of the command, without its arguments.
         hints: The next command to try, by the reason of a refusal.
     """
 
@@ -57,6 +58,7 @@ class Context:
         self.as_user = as_user
         self.namespace = namespace
         self.as_json = as_json
+        self.path = "assay"
         self.hints: dict[str, str] = {}
 
     @cached_property
@@ -141,6 +143,7 @@ def command(
 
             data, as_user, namespace = (str(kwargs.pop(key)) for key in _TEXTS)
             context = Context(data, as_user, namespace, as_json=bool(kwargs.pop("as_json")))
+            context.path = str(getattr(kwargs.pop("invoked"), "command_path", "assay"))
             with explained(context):
                 function(context, *args, **kwargs)
 
@@ -151,7 +154,10 @@ def command(
             )
             for key, (annotation, default) in _OPTIONS.items()
         ]
-        parameters = [*list(own.parameters.values())[1:], *shared]
+        invoked = inspect.Parameter(
+            "invoked", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
+        )
+        parameters = [*list(own.parameters.values())[1:], *shared, invoked]
         vars(run)["__signature__"] = own.replace(parameters=parameters)
         run.__doc__, run.__name__, run.__annotations__ = function.__doc__, name, {}
         app.command(name)(run)

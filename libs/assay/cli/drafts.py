@@ -35,6 +35,7 @@ def draft(  # noqa: PLR0917 - called by name
     details = details_of(
         context.namespace, metric, param, tag, description, semantic_version, run, about
     )
+    context.hints["MODEL_ARCHIVED"] = context.command("model", "restore", of=(name,))
     version = registering.described(context.client, name, details)
     version.is_draft = True
     response = registering.add(context.client, name, version)
@@ -110,6 +111,7 @@ def refer(  # noqa: PLR0917 - called by name
     details = details_of(
         context.namespace, metric, param, tag, description, semantic_version, run, about
     )
+    context.hints["MODEL_ARCHIVED"] = context.command("model", "restore", of=(name,))
     version = registering.described(context.client, name, details)
     version.external_uri, version.manifest_digest = uri, digest
     response = registering.add(context.client, name, version)

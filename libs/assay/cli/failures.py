@@ -17,6 +17,7 @@ from assay.names import MalformedName
 from assay_trust.errors import TrustError
 
 _INTERRUPTED = 130
+_OF_THE_COMMAND_LINE = ("INVALID_ARGUMENT", "FAILED_PRECONDITION")
 
 
 @contextmanager
@@ -108,11 +109,16 @@ def _hint(error: AssayError, context: Context) -> str:
         "APPROVAL_REQUIRED": ("approval", "request", "NAME/N", "--stage", "STAGE"),
         "NOT_GOVERNED": ("policy", "list"),
         "STREAM_CORRUPT": ("check",),
-        "FILE_EXISTS": (),
+        "NOT_ALLOWED": ("login", "--as", "USER"),
+        "HUMAN_REQUIRED": ("login", "--as", "USER"),
+        "INTERNAL": ("status",),
+        "RESOURCE_EXHAUSTED": ("status",),
         "BAD_MOMENT": ("audit", "log", "--newest", "--limit", "1"),
     }
     words = usual.get(error.reason, ()) or usual.get(error.code, ())
-    return context.command(*words) if words else ""
+    if words:
+        return context.command(*words)
+    return f"{context.path} --help" if error.code in _OF_THE_COMMAND_LINE else ""
 
 
 def _upper_snake(name: str) -> str:

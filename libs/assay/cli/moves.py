@@ -185,6 +185,7 @@ def _prepare(context: Context, kind: str, name: str, target: str, number: int) -
         "approval", "request", of=(wanted,), **{kind: target}
     )
     context.hints["NOT_FOUND"] = context.command("versions", of=(name,))
+    context.hints["MODEL_ARCHIVED"] = context.command("model", "restore", of=(name,))
     for reason in ("HOLDER_MISMATCH", "NOTHING_BEFORE"):
         context.hints[reason] = context.command(kind, "holdings", of=(name, target))
     if number:

@@ -80,19 +80,21 @@ class Screen:
             self.say(empty)
             return
         named = [Column(c.upper()) if isinstance(c, str) else c for c in columns]
+        titles = [visible(column.title) for column in named]
         widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
-        widths = [max(w, len(c.title)) for w, c in zip(widths, named, strict=True)]
+        widths = [max(w, cell_len(title)) for w, title in zip(widths, titles, strict=True)]
         shown = layout(named, widths, self.width)
         table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
         for index, width in sorted(shown.items()):
             cut = bool(named[index].least)
             overflow: Literal["ellipsis", "fold"] = "ellipsis" if cut else "fold"
-            table.add_column(named[index].title, width=width, no_wrap=cut, overflow=overflow)
+            title = Text(titles[index])  # a metric's key may look like markup
+            table.add_column(title, width=width, no_wrap=cut, overflow=overflow)
         for row in cells[: self._most_rows()]:
             table.add_row(*(Text(row[index]) for index in sorted(shown)))
         self._print(table)
         self._say_what_is_missing(
-            len(cells), [c.title for i, c in enumerate(named) if i not in shown]
+            len(cells), [title for index, title in enumerate(titles) if index not in shown]
         )
 
     def facts(self, pairs: Iterable[tuple[str, str]]) -> None:

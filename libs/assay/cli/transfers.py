@@ -32,6 +32,7 @@ def register(  # noqa: PLR0917 - called by name
         context.namespace, metric, param, tag, description, semantic_version, run, about
     )
     registering.finite(details.metrics)
+    context.hints["MODEL_ARCHIVED"] = context.command("model", "restore", of=(name,))
     with context.screen.transfer(quiet=context.as_json) as listen:
         response = registering.register(context.client, name, path, details, listen)
     version = response.model_version

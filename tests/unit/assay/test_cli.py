@@ -165,4 +165,20 @@ def test_arguments_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "endpoints.json").write_text(json.dumps(dict.fromkeys(names, "127.0.0.1:1")))
     environ = {**os.environ, "ASSAY_TOKEN": "e30.e30.e30"}
     done = subprocess.run(line, capture_output=True, text=True, env=environ, check=False)
-    assert (done.returncode, done.stderr) == (1, "Error: Write names and texts in UTF-8.\n")
+    told = "Error: Write names and texts in UTF-8.\nNext: assay models --help\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_a_service_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    names = ("metadata", "artifact", "lineage", "approval", "audit")
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        ports = {name: there.getsockname()[1] for name in names}
+        ports["metadata"] = ports["audit"] = silent.getsockname()[1]
+        addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+        (tmp_path / "endpoints.json").write_text(json.dumps(addresses))
+        done = run("models", "--json", data=tmp_path, ASSAY_TOKEN="e30.e30.e30")
+    error = json.loads(done.stdout)["error"]
+    assert error["message"] == f"Of the stack in {tmp_path}, metadata, audit do not answer."
+    assert (error["code"], error["next"]) == ("UNAVAILABLE", "assay status")
+    assert "Connection refused" in error["metadata"]["details"]
