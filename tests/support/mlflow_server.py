@@ -55,6 +55,13 @@ class Server:
             found: Mapping[str, Mapping[str, str]] = json.load(answer)
         return found
 
+    def names(self) -> set[str]:
+        """Return the names of the models in the registry."""
+        url = f"{self.url}/{_API}/registered-models/search?max_results=1000"
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own server
+            found: Mapping[str, list[Mapping[str, str]]] = json.load(answer)
+        return {model["name"] for model in found["registered_models"]}
+
     def root(self, name: str, version: int) -> Path:
         """Return where the files of a version lie on the server's disk."""
         query = f"model-versions/get-download-uri?name={name}&version={version}"

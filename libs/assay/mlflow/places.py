@@ -17,7 +17,7 @@ from assay.mlflow.reading import Reader, file_entries, root_uri
 from assay.mlflow.source import Query, Source
 
 PROXY = "/api/2.0/mlflow-artifacts/artifacts"
-_SERVE = "/model-versions/get-artifact"
+_RUNS = "runs:/"
 _MAX_FOLDERS = 10_000
 _MAX_DEPTH = 64
 _List = Callable[[str], list[tuple[str, bool, int]]]
@@ -31,6 +31,19 @@ class SourceFile:
     size_bytes: int
     address: str
     query: Query = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Tracked:
+    """How the tracking server lists and serves the files of a run or logged model."""
+
+    listing: str
+    asking: Query
+    folder_key: str
+    address: str
+    serving: Query
+    is_served_whole: bool
+    """Whether a file is asked for by its path in the run, or in the version."""
 
 
 def files_of(reader: Reader, version: SourceVersion) -> list[SourceFile]:
@@ -55,14 +68,14 @@ def _files(reader: Reader, version: SourceVersion, uri: str) -> Iterator[SourceF
         for path, size in _walk(_proxy_list(source, proxied), version):
             yield SourceFile(path, size, f"{PROXY}/{proxied}/{path}")
         return
-    for endpoint, query, key in _listings(version):
-        root = root_uri(source.get(endpoint, query)).rstrip("/")
-        below = uri.rstrip("/").removeprefix(root).strip("/")
-        if not root or not f"{uri.rstrip('/')}/".startswith(f"{root}/"):
-            continue
-        for path, size in _walk(_tracked_list(source, endpoint, query, key, below), version):
-            name = [("name", version.model), ("version", str(version.number)), ("path", path)]
-            yield SourceFile(path, size, _SERVE, name)
+    for place in _tracked(version, uri):
+        try:
+            below = _below_root(place, source, uri)
+        except Absent:
+            continue  # a run or logged model that was deleted for good
+        for path, size in _walk(_tracked_list(source, place, below), version):
+            whole = "/".join(filter(None, [below, path])) if place.is_served_whole else path
+            yield SourceFile(path, size, place.address, [*place.serving, ("path", whole)])
         return
 
 
@@ -84,13 +97,33 @@ def _proxied(source: Source, uri: str) -> str:
     return path.strip("/")
 
 
-def _listings(version: SourceVersion) -> Iterator[tuple[str, Query, str]]:
-    """Yield each way in which the tracking server may list the files of a version."""
+def _tracked(version: SourceVersion, uri: str) -> Iterator[_Tracked]:
+    """Yield each way in which the tracking server may list and serve the files of a version."""
     if version.model_id:
-        model_id = urllib.parse.quote(version.model_id, safe="")
-        yield f"logged-models/{model_id}/artifacts/directories", (), "artifact_directory_path"
-    if version.run_id:
-        yield "artifacts/list", [("run_id", version.run_id)], "path"
+        yield _Tracked(
+            f"logged-models/{urllib.parse.quote(version.model_id, safe='')}/artifacts/directories",
+            [],
+            "artifact_directory_path",
+            "/model-versions/get-artifact",
+            [("name", version.model), ("version", str(version.number))],
+            is_served_whole=False,
+        )
+    named = uri.removeprefix(_RUNS).lstrip("/").split("/")[0] if uri.startswith(_RUNS) else ""
+    run = [("run_id", named or version.run_id)]
+    if run[0][1]:
+        yield _Tracked("artifacts/list", run, "path", "/get-artifact", run, is_served_whole=True)
+
+
+def _below_root(place: _Tracked, source: Source, uri: str) -> str:
+    """Return the folder of a version below what the server lists; raise Absent where it is not."""
+    if uri.startswith(_RUNS):
+        if not place.is_served_whole:
+            raise Absent
+        return uri.removeprefix(_RUNS).strip("/").partition("/")[2]
+    root, whole = root_uri(source.get(place.listing, place.asking)).rstrip("/"), uri.rstrip("/")
+    if not root or not f"{whole}/".startswith(f"{root}/"):
+        raise Absent
+    return whole.removeprefix(root).strip("/")
 
 
 def _proxy_list(source: Source, root: str) -> _List:
@@ -101,10 +134,11 @@ def _proxy_list(source: Source, root: str) -> _List:
     return ask
 
 
-def _tracked_list(source: Source, endpoint: str, query: Query, key: str, root: str) -> _List:
+def _tracked_list(source: Source, place: _Tracked, root: str) -> _List:
     def ask(folder: str) -> list[tuple[str, bool, int]]:
         path = "/".join(filter(None, [root, folder]))
-        answer = source.get(endpoint, [*query, *([(key, path)] if path else [])])
+        more = [(place.folder_key, path)] if path else []
+        answer = source.get(place.listing, [*place.asking, *more])
         return [
             (_below(path, entry), is_folder, size)
             for entry, is_folder, size in file_entries(answer)

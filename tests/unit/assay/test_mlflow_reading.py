@@ -198,22 +198,44 @@ def test_nobody_but_the_source_itself_is_asked_for_files(uri: str) -> None:
     assert listing({"path": "a", "file_size": 1}, uri=uri) == []
 
 
-@pytest.mark.parametrize(("model_id", "run_id"), [("m-1", ""), ("", "r1")])
-def test_files_elsewhere_are_served_through_the_tracking_server(model_id: str, run_id: str) -> None:
+@pytest.mark.parametrize(
+    ("version", "uri", "address", "query"),
+    [
+        (
+            SourceVersion("churn", 1, model_id="m-1", run_id="gone"),
+            "s3://b/root/model",
+            "/model-versions/get-artifact",
+            {"name": "churn", "version": "1", "path": "MLmodel"},
+        ),
+        (
+            SourceVersion("churn", 1, model_id="m-gone", run_id="r1"),
+            "s3://b/root/model",
+            "/get-artifact",
+            {"run_id": "r1", "path": "model/MLmodel"},
+        ),
+        (
+            SourceVersion("churn", 1, run_id="gone"),
+            "runs:/r1/model",
+            "/get-artifact",
+            {"run_id": "r1", "path": "model/MLmodel"},
+        ),
+    ],
+    ids=["logged model", "run", "run by name"],
+)
+def test_files_elsewhere_are_served_through_the_tracking_server(
+    version: SourceVersion, uri: str, address: str, query: Mapping[str, str]
+) -> None:
     def told(ask: Ask) -> Mapping[str, object] | None:
         if ask.path.endswith("get-download-uri"):
-            return {"artifact_uri": "s3://b/root/model"}
-        if ask.path.endswith(("logged-models/m-1/artifacts/directories", "artifacts/list")):
-            folder = ask.query.get("artifact_directory_path") or ask.query.get("path")
-            found = {"path": "model/MLmodel", "file_size": 7}
-            return {"root_uri": "s3://b/root/", "files": [found] if folder == "model" else []}
-        return None
+            return {"artifact_uri": uri}
+        is_there = ask.query.get("run_id") == "r1" or "/m-1/" in ask.path
+        folder = ask.query.get("artifact_directory_path") or ask.query.get("path")
+        found = [{"path": "model/MLmodel", "file_size": 7}] if folder == "model" else []
+        return {"root_uri": "s3://b/root/", "files": found} if is_there else None
 
-    version = SourceVersion("churn", 1, model_id=model_id, run_id=run_id)
     with reader(told) as it:
         (file,) = files_of(it, version)
-    assert (file.path, file.address) == ("MLmodel", "/model-versions/get-artifact")
-    assert dict(file.query) == {"name": "churn", "version": "1", "path": "MLmodel"}
+    assert (file.path, file.address, dict(file.query)) == ("MLmodel", address, query)
 
 
 def test_a_root_that_only_begins_alike_is_not_taken() -> None:
