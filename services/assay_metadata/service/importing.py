@@ -15,7 +15,8 @@ from assay_metadata.domain.commands import ImportBatch
 from assay_metadata.domain.importing import at
 from assay_metadata.domain.model import MODEL
 from assay_metadata.domain.state import Model
-from assay_metadata.service.import_facts import ImportFacts, named_items
+from assay_metadata.service.import_facts import ImportFacts
+from assay_metadata.service.import_items import named_items
 from assay_serve.call import Context, intent
 
 

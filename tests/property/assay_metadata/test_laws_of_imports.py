@@ -18,7 +18,7 @@ from assay_metadata.domain.model import MODEL
 from assay_metadata.domain.state import Event, Model
 from assay_metadata.service import answers
 from assay_metadata.service.export_walk import ending, opening
-from assay_metadata.service.import_facts import Reader, named_items
+from assay_metadata.service.import_items import Reader, named_items
 from tests.property.assay_metadata.scripts import DIGESTS, MODEL_NAME, scripts
 from tests.property.assay_metadata.test_laws_of_a_model import live
 
