@@ -47,6 +47,10 @@ class Adviser:
             case _:
                 return "It is sealed in Assay: register what the source has now as another version."
 
+    def archive(self, kind: str, title: str) -> str:
+        """Return how to archive what the source no longer has."""
+        return self._run(kind, "archive", title)
+
     def _run(self, *words: str) -> str:
         return f"Next: {shlex.join(['assay', *words, *self.options])}"
 

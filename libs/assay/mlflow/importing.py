@@ -69,6 +69,8 @@ class Importer:
                     self.client, reader, self.options, self.report, pool, adviser, self.digests
                 )
                 self._each("compare", imported, verifier.compare)
+                if not self.options.models:
+                    verifier.compare_names(names)
         return self.report
 
     def _each(self, step: str, names: Sequence[str], act: Callable[[str], None]) -> list[str]:

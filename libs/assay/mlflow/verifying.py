@@ -10,7 +10,7 @@ from assay.artifact.v1 import artifact_service_pb2 as artifact_api
 from assay.client import Client
 from assay.manifests import Entry
 from assay.metadata.v1 import metadata_service_pb2 as api
-from assay.metadata.v1.resources_pb2 import ModelVersion
+from assay.metadata.v1.resources_pb2 import ModelVersion, State
 from assay.mlflow import facts
 from assay.mlflow.advice import Adviser
 from assay.mlflow.entities import SourceModel, SourceVersion
@@ -53,12 +53,21 @@ class Verifier:
         for numbers, versions in self._numbered(name, holders):
             latest = numbers[-1]
             self._compare_versions(model, place, numbers, versions)
-        for number in range(latest + 1, ours.latest_number + 1):
-            self.report.differs(
-                f"{quoted(name)}/{number}: the source ends at {latest}; archive it, with "
-                "`assay version archive`, where nobody wants it."
-            )
+        for start in range(latest + 1, ours.latest_number + 1, _A_CALL):
+            numbers = list(range(start, min(start + _A_CALL, ours.latest_number + 1)))
+            self._compare_versions(model, place, numbers, {})
         self._compare_labels(model, place, holders)
+
+    def compare_names(self, names: Sequence[str]) -> None:
+        """Note each model that came from the source, is in use, and is not among its names."""
+        request = api.SearchModelsRequest(
+            parent=str(NamespaceName(self.options.namespace)),
+            filter=f'imported.source = "{self.reader.source.name}" AND state = ACTIVE',
+        )
+        found = paging.collect(self.client.metadata.SearchModels, request).models
+        for name in sorted({model.imported.claims.get("name", "") for model in found} - {*names}):
+            advice = self.adviser.archive("model", name)
+            self.report.differs(f"{quoted(name)}: the source no longer has it. {advice}")
 
     def _numbered(
         self, name: str, holders: Holders
@@ -102,21 +111,33 @@ class Verifier:
         if ours is None:
             self.report.differs(f"{quoted(title)}: it is not in Assay; run the import again.")
             return
+        if theirs is None:
+            self._compare_gap(model.name, number, ours)
+            return
         if ours.imported.source != self.reader.source.name:
             self.report.differs(
                 f"{quoted(title)}: it was registered in Assay, and the source has another of this "
                 "number; import the model into another namespace, with --namespace."
             )
             return
-        if theirs is None:
-            gap = facts.of_imported_version(ours)
-            self._note(model.name, number, facts.of_gap(number), gap)
-            return
         run = self.reader.run(theirs.run_id)
         told = facts.of_version(model, theirs, run, is_external=not ours.manifest_digest)
         self._note(model.name, number, told, facts.of_imported_version(ours))
         if ours.manifest_digest:
             self._compare_files(theirs, ours)
+
+    def _compare_gap(self, name: str, number: int, ours: ModelVersion) -> None:
+        """Compare a version of Assay that the source does not have."""
+        if ours.imported.source != self.reader.source.name:
+            return  # registered in Assay since
+        if "absent" in ours.imported.claims:
+            self._note(name, number, facts.of_gap(number), facts.of_imported_version(ours))
+        elif ours.state == State.STATE_ARCHIVED:
+            self.report.compared("gap", is_same=True)
+        else:
+            advice = self.adviser.archive("version", f"{name}/{number}")
+            title = quoted(f"{name}/{number}")
+            self.report.differs(f"{title}: the source no longer has it. {advice}")
 
     def _compare_files(self, theirs: SourceVersion, ours: ModelVersion) -> None:
         """Compare paths and sizes, and what was downloaded by its digest."""

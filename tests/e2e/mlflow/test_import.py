@@ -7,7 +7,7 @@ import pytest
 
 from assay.client import Client
 from assay.metadata.v1 import metadata_service_pb2 as api
-from assay.metadata.v1.resources_pb2 import State
+from assay.metadata.v1.resources_pb2 import ModelVersion, State
 from assay.mlflow.options import Options
 from tests.e2e.conftest import Assay
 from tests.e2e.mlflow.registry import CHURN, MANY, ODD, another, bring, model, version
@@ -126,7 +126,44 @@ def test_what_changed_in_the_source_afterwards_is_told_with_what_to_do(
 
     peer.post("model-versions/delete", {"name": name, "version": "2"}, "DELETE")
     gone = bring(client, peer.url, tenant, name).differences
-    assert f"{name}/2: the source ends at 1; archive it" in "\n".join(gone)
+    assert f"{name}/2: the source no longer has it. Next: assay version archive {name}/2" in gone
+
+
+def test_a_model_that_the_source_no_longer_has_is_told(
+    client: Client, peer: Server, tenant: str
+) -> None:
+    name = f"goes-{tenant}"
+    peer.post("registered-models/create", {"name": name})
+    reference = Options(with_files=False)
+    assert bring(client, peer.url, tenant, options=reference).is_clean
+    peer.post("registered-models/delete", {"name": name}, "DELETE")
+    report = bring(client, peer.url, tenant, options=reference)
+    line = f"{name}: the source no longer has it. Next: assay model archive {name}"
+    assert report.differences == [line]
+    whole = f"namespaces/{tenant}/models/{name}"
+    client.metadata.ArchiveModel(api.ArchiveModelRequest(name=whole))
+    assert bring(client, peer.url, tenant, options=reference).is_clean
+
+
+def test_versions_registered_in_assay_since_are_no_difference(
+    client: Client, peer: Server, tenant: str
+) -> None:
+    name = f"goes-on-{tenant}"
+    peer.post("registered-models/create", {"name": name})
+    for _ in range(3):
+        peer.post("model-versions/create", another(peer, name))
+    assert bring(client, peer.url, tenant, name).is_clean
+    own = ModelVersion(external_uri="oci://own")
+    parent = f"namespaces/{tenant}/models/{name}"
+    request = api.RegisterModelVersionRequest(parent=parent, model_version=own)
+    client.metadata.RegisterModelVersion(request)
+    assert bring(client, peer.url, tenant, name).is_clean
+    peer.post("model-versions/delete", {"name": name, "version": "2"}, "DELETE")
+    (line,) = bring(client, peer.url, tenant, name).differences
+    assert line == f"{name}/2: the source no longer has it. Next: assay version archive {name}/2"
+    gone = api.ArchiveModelVersionRequest(name=f"{parent}/versions/2")
+    client.metadata.ArchiveModelVersion(gone)
+    assert bring(client, peer.url, tenant, name).is_clean
 
 
 def test_a_file_that_changed_in_the_source_is_found(
