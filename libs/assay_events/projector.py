@@ -32,7 +32,7 @@ _MOST_UNWRITTEN = 1000  # subjects whose last event is noted but is of no concer
 # Plans are made once and kept: by index, as they are best when the tables have grown.
 _SETTINGS = """
 SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;
-SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
+SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off
 """
 _UNWRITABLE = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 _AWAY = (OSError, TimeoutError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError)

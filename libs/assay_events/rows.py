@@ -165,8 +165,8 @@ async def _fetch_open(db: asyncpg.Connection, rows: TableRows, keys: list[Key]) 
     """Read the open rows of some keys."""
     table = rows.table
     sql = (
-        f"SELECT t.* FROM {table.name} t JOIN {table.keys_sql(1)}"  # noqa: S608 - our own names
-        f" USING ({', '.join(table.key)}) WHERE t.to_revision = {OPEN}"
+        f"SELECT t.* FROM {table.keys_sql(1)} {table.newest_sql()}"  # noqa: S608 - our own names
+        f" JOIN {table.name} t ON {table.newest_open_sql()}"
     )
     for record in await db.fetch(sql, *table.key_columns(keys)):
         values = dict(record)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from assay_events.projection import Row
+from assay_events.projection import OPEN, Row
 
 MACHINERY = """
 CREATE TABLE position (
@@ -65,6 +65,22 @@ class Table:
             f"${number}::{type_}[]" for number, (_, type_) in enumerate(columns, first)
         )
         return f"unnest({arrays}) AS k({', '.join(name for name, _ in columns)})"
+
+    def newest_sql(self) -> str:
+        """Return a derived table `newest`: where the newest row of each key of `k` begins.
+
+        It is the end of a range of the primary key, however long the history of a key is.
+        """
+        same = " AND ".join(f"n.{column} = k.{column}" for column in self.key)
+        return (
+            f"CROSS JOIN LATERAL (SELECT n.from_revision FROM {self.name} n WHERE {same}"  # noqa: S608 - our own names
+            " ORDER BY n.from_revision DESC LIMIT 1) AS newest"
+        )
+
+    def newest_open_sql(self) -> str:
+        """Return the condition that `t` is that newest row, and still holds."""
+        same = " AND ".join(f"t.{column} = k.{column}" for column in self.key)
+        return f"{same} AND t.from_revision = newest.from_revision AND t.to_revision = {OPEN}"
 
     def key_columns(self, keys: Sequence[tuple[object, ...]]) -> list[list[object]]:
         """Return the arguments for `keys_sql`, a list a column."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-from assay_events.projection import OPEN, Write
+from assay_events.projection import Write
 from assay_events.rows import Key, RowFold, TableChanges
 from assay_events.tables import Table
 
@@ -129,10 +129,10 @@ def _parts(changes: Sequence[TableChanges], first: int) -> Iterator[tuple[str, l
 
 
 def _end_sql(table: Table, first: int) -> str:
-    same = " AND ".join(f"t.{column} = k.{column}" for column in table.key)
     return (
         f"UPDATE {table.name} t SET to_revision = k.ended"  # noqa: S608 - our own names
-        f" FROM {table.keys_sql(first, 'ended bigint')} WHERE {same} AND t.to_revision = {OPEN}"
+        f" FROM {table.keys_sql(first, 'ended bigint')} {table.newest_sql()}"
+        f" WHERE {table.newest_open_sql()}"
     )
 
 
