@@ -325,7 +325,7 @@ def test_a_namespace_is_made_and_used(assay: Assay, weights: str) -> None:
     assert "Next: assay versions churn --namespace research" in missing
 
 
-ODD = ("it's a $HOME; rm -rf *", "-dash", "größe 中文 🙂", 'quo"ted `id`', "a\\b*?[x]")
+ODD = ("it's a $HOME; rm -rf *", "-minus", "naïve 模型 🙃", 'quo"ted `id`', "a\\b*?[x]")
 
 
 @pytest.mark.parametrize("name", ODD)

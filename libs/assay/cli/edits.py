@@ -9,7 +9,7 @@ from assay.errors import Aborted, Invalid
 
 _Read = TypeVar("_Read")
 _Written = TypeVar("_Written")
-_ATTEMPTS = 6
+_ATTEMPTS = 9  # about 13 seconds of waiting in all
 _FIRST_DELAY_SECONDS = 0.05
 
 

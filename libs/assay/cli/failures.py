@@ -27,6 +27,8 @@ def explained(context: Context) -> Iterator[None]:
         yield
         context.close()
     except (typer.Exit, typer.Abort, SystemExit):
+        with suppress(Exception):
+            context.close()
         raise
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
