@@ -30,7 +30,15 @@ SELECT m.name, m.model_id, m.display_name, m.state, m.description, m.tags, m.own
 MARK = "JOIN mark k ON k.name = m.name AND k.from_revision <= $1 AND k.to_revision > $1"
 AT = "m.from_revision <= $1 AND m.to_revision > $1"
 SELECT_MODEL = f"{COLUMNS} FROM model m {MARK} WHERE {AT}"
-ONE = f"{SELECT_MODEL} AND m.name = $2"
+# The newest row of a name up to a revision is the end of a range of the primary key, however often
+# the model was changed.
+NEWEST = """(
+    SELECT * FROM {table} n WHERE n.name = $2 AND n.from_revision <= $1
+    ORDER BY n.from_revision DESC LIMIT 1)"""
+ONE = f"""{COLUMNS}
+FROM {NEWEST.format(table="model")} m JOIN {NEWEST.format(table="mark")} k ON k.to_revision > $1
+WHERE m.to_revision > $1
+"""
 OF_NAMESPACE = f"{SELECT_MODEL} AND m.namespace = $2"
 # Each name that is there, also by a name that its model had at another time.
 MANY = f"""{COLUMNS}, asked.name AS asked
