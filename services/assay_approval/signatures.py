@@ -6,28 +6,39 @@ Pure: a message in, a digest out. Rules and projection may not import each other
 import hmac
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias, assert_never
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 
 from assay.approval.v1.events_pb2 import (
     ApprovalRejected,
     ApprovalRequested,
     ApprovalSigned,
+    BreakGlassReviewed,
     KeyEnrolled,
+    KeyProposed,
+    PolicyProposed,
+    PolicyPublished,
+    RoleGranted,
+    RoleProposed,
 )
-from assay.approval.v1.resources_pb2 import PolicySpec
+from assay.approval.v1.resources_pb2 import Endorsement, PasskeyData, PolicySpec
 from assay.type.v1.personal_text_pb2 import PersonalText
-from assay_trust import canonical, digests, dsse, keys, personal
+from assay_trust import canonical, digests, dsse, keys, personal, webauthn
 from assay_trust.errors import TrustError
 from assay_trust.record import (
+    ENDORSEMENT_TYPE,
     ENROLMENT_TYPE,
     SIGNATURE_TYPE,
+    EndorsementRecord,
     EnrolmentRecord,
     Meaning,
     Named,
     SigningRecord,
 )
 
-SignatureEvent: TypeAlias = ApprovalSigned | ApprovalRejected
+SignatureEvent: TypeAlias = ApprovalSigned | ApprovalRejected | BreakGlassReviewed
 
 
 def asked(event: ApprovalRequested) -> str:
@@ -37,7 +48,9 @@ def asked(event: ApprovalRequested) -> str:
         subject = Named(event.version, event.manifest_digest)
         if not policies or event.quorum < 1:
             return ""
-        return _digest(event.name, event.nonce, subject, event.target, policies)
+        return _digest(
+            event.name, event.nonce, subject, event.target, policies, event.evidence_digest
+        )
     except TrustError:
         return ""
 
@@ -46,7 +59,7 @@ def covered(event: SignatureEvent) -> str:
     """Return the digest of what the signature covers, empty where the signature does not hold."""
     try:
         record = SigningRecord.from_bytes(event.record)
-        dsse.verify(event.public_key, SIGNATURE_TYPE, event.record, event.signature)
+        verify(event.public_key, SIGNATURE_TYPE, event.record, event.signature, event.passkey)
         agrees = (
             (record.approval, record.signer, record.key) == (event.name, event.signer, event.key)
             and record.key.endswith(f"/keys/{keys.key_id(event.public_key)}")
@@ -55,15 +68,28 @@ def covered(event: SignatureEvent) -> str:
         )
         if not agrees:
             return ""
-        named = (record.approval, record.nonce, record.subject, record.target, record.policies)
-        return _digest(*named)
+        return _digest(
+            record.approval,
+            record.nonce,
+            record.subject,
+            record.target,
+            record.policies,
+            record.evidence_digest,
+        )
     except TrustError:
         return ""
 
 
 def meaning(event: SignatureEvent) -> Meaning:
     """Return what a signature in this event must mean."""
-    return Meaning.APPROVED if isinstance(event, ApprovalSigned) else Meaning.REJECTED
+    match event:
+        case ApprovalSigned():
+            return Meaning.APPROVED
+        case ApprovalRejected():
+            return Meaning.REJECTED
+        case BreakGlassReviewed():
+            return Meaning.REVIEWED
+    assert_never(event)
 
 
 def sign_time(event: SignatureEvent) -> datetime:
@@ -89,30 +115,76 @@ def bound_reason(event: SignatureEvent, reason: PersonalText) -> str:
         return ""
 
 
-def is_proven(event: KeyEnrolled) -> bool:
+def is_proven(event: KeyEnrolled | KeyProposed) -> bool:
     """Return whether the holder of the key itself signed that it is this principal's."""
     try:
         record = EnrolmentRecord.from_bytes(event.record)
-        dsse.verify(event.public_key, ENROLMENT_TYPE, event.record, event.signature)
+        verify(event.public_key, ENROLMENT_TYPE, event.record, event.signature, event.passkey)
     except TrustError:
         return False
     same_key = hmac.compare_digest(record.public_key, event.public_key.hex())
     return record.key == event.name and same_key
 
 
-def policy_digest(spec: PolicySpec) -> str:
-    """Return the digest of the canonical JSON of a policy."""
-    return digests.sha256(
-        canonical.encode(
-            {
-                "models": list(spec.models),
-                "stages": list(spec.stages),
-                "aliases": list(spec.aliases),
-                "quorum": str(spec.quorum),
-                "description": spec.description,
-            }
+def endorsed(endorsement: Endorsement) -> Named | None:
+    """Return what an endorsement puts in force, None where it does not hold."""
+    try:
+        record = EndorsementRecord.from_bytes(endorsement.record)
+        verify(
+            endorsement.public_key,
+            ENDORSEMENT_TYPE,
+            endorsement.record,
+            endorsement.signature,
+            endorsement.passkey,
         )
+    except TrustError:
+        return None
+    agrees = (
+        (record.signer, record.key) == (endorsement.signer, endorsement.key)
+        and record.key.endswith(f"/keys/{keys.key_id(endorsement.public_key)}")
+        and is_bound(endorsement.printed_name, record.printed_name_commitment)
     )
+    return record.subject if agrees else None
+
+
+def role_subject(event: RoleProposed | RoleGranted) -> Named:
+    """Return what an endorsement of a role is about."""
+    value = {"name": event.name, "role": event.role, "scope": event.scope}
+    return Named(event.name, digests.sha256(canonical.encode(value)))
+
+
+def key_subject(event: KeyProposed | KeyEnrolled) -> Named:
+    """Return what an endorsement of a key is about."""
+    return Named(event.name, digests.sha256(event.record))
+
+
+def policy_subject(event: PolicyProposed | PolicyPublished) -> Named:
+    """Return what an endorsement of a version of a policy is about."""
+    return Named(event.name, event.digest)
+
+
+def verify(
+    public_key: bytes, payload_type: str, record: bytes, signature: bytes, passkey: PasskeyData
+) -> None:
+    """Raise a TrustError unless the key signed the record, as a file's key or as a passkey."""
+    if not passkey.ListFields():
+        dsse.verify(public_key, payload_type, record, signature)
+        return
+    webauthn.verify_assertion(
+        public_key,
+        record,
+        payload_type,
+        authenticator_data=passkey.authenticator_data,
+        client_data_json=passkey.client_data_json,
+        signature=signature,
+        rp_id=passkey.rp_id,
+        origin=passkey.origin,
+    )
+
+
+def policy_digest(spec: PolicySpec) -> str:
+    """Return the digest of the canonical JSON of a policy: of all that it sets."""
+    return digests.sha256(canonical.encode(_set(spec)))
 
 
 def is_sealed(spec: PolicySpec, digest: str) -> bool:
@@ -124,7 +196,12 @@ def is_sealed(spec: PolicySpec, digest: str) -> bool:
 
 
 def _digest(
-    approval: str, nonce: str, subject: Named, target: str, policies: Iterable[Named]
+    approval: str,
+    nonce: str,
+    subject: Named,
+    target: str,
+    policies: Iterable[Named],
+    evidence_digest: str,
 ) -> str:
     """Return one digest over all that ties a signature to its approval."""
     pinned = [{"name": policy.name, "digest": policy.digest} for policy in policies]
@@ -134,5 +211,28 @@ def _digest(
         "subject": {"name": subject.name, "digest": subject.digest},
         "target": target,
         "policies": pinned,
+        "evidence_digest": evidence_digest,
     }
     return digests.sha256(canonical.encode(value))
+
+
+def _set(message: Message) -> dict[str, canonical.Value]:
+    """Return the fields of a message that are set: numbers as text, a map as its sorted entries."""
+    return {field.name: _plain(field, value) for field, value in message.ListFields()}
+
+
+def _plain(field: FieldDescriptor, value: Any) -> canonical.Value:  # noqa: ANN401 - of any field
+    """Return the value of one field, each item of a repeated one."""
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return [{"key": key, "value": value[key]} for key in sorted(value)]
+    if field.is_repeated:
+        return [_single(field, item) for item in value]
+    return _single(field, value)
+
+
+def _single(field: FieldDescriptor, value: Any) -> canonical.Value:  # noqa: ANN401 - of any field
+    if field.message_type is not None:
+        return _set(value)
+    if field.enum_type is not None:
+        return str(field.enum_type.values_by_number[value].name)
+    return value if isinstance(value, str | bool) else str(value)
