@@ -1,14 +1,15 @@
 """The vectors that every implementation, in any language and for ever, must reproduce."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
 import pytest
 
-from assay_trust import canonical, digests, dsse, keyfiles, keys, personal
+from assay_trust import canonical, digests, dsse, keyfiles, keys, personal, webauthn
 from assay_trust.display import display_text
-from assay_trust.errors import NotCanonical
+from assay_trust.errors import InvalidKey, InvalidSignature, NotCanonical
 from assay_trust.record import (
     ENDORSEMENT_TYPE,
     ENROLMENT_TYPE,
@@ -21,6 +22,12 @@ from assay_trust.record import (
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "trust"
 Vector = dict[str, str]
+Read = Callable[[bytes], SigningRecord | EndorsementRecord | EnrolmentRecord]
+RECORDS: dict[str, Read] = {
+    SIGNATURE_TYPE: SigningRecord.from_bytes,
+    ENDORSEMENT_TYPE: EndorsementRecord.from_bytes,
+    ENROLMENT_TYPE: EnrolmentRecord.from_bytes,
+}
 
 
 class RecordVector(TypedDict):
@@ -135,3 +142,43 @@ def test_a_commitment_comes_out_as_recorded(vector: Vector) -> None:
 def test_a_recorded_key_file_opens_for_ever(vector: Vector) -> None:
     pair = keyfiles.open_(vector["file"].encode(), vector["passphrase"])
     assert pair.private.hex() == vector["private_key"]
+
+
+@pytest.mark.parametrize("vector", _vectors("passkey", "accepted"), ids=lambda v: v["name"])
+def test_a_recorded_assertion_holds_for_ever(vector: Vector) -> None:
+    kind, record = vector["payload_type"], vector["record"].encode()
+    assert webauthn.challenge(kind, record).hex() == vector["challenge"]
+    assert RECORDS[kind](record).to_bytes() == record
+    assert _verify(vector).sign_count == 1
+
+
+@pytest.mark.parametrize("vector", _vectors("passkey", "refused"), ids=lambda v: v["name"])
+def test_a_recorded_false_assertion_is_refused(vector: Vector) -> None:
+    with pytest.raises((InvalidSignature, InvalidKey)):
+        _verify(vector)
+
+
+@pytest.mark.parametrize("vector", _vectors("passkey", "registered"), ids=lambda v: v["name"])
+def test_a_recorded_registration_makes_the_recorded_passkey(vector: Vector) -> None:
+    made = webauthn.verify_registration(
+        bytes.fromhex(vector["challenge"]),
+        attestation_object=bytes.fromhex(vector["attestation_object"]),
+        client_data_json=vector["client_data_json"].encode(),
+        rp_id=vector["rp_id"],
+        origin=vector["origin"],
+    )
+    assert (made.public_key.hex(), made.key_id) == (vector["public_key"], vector["key_id"])
+    assert (made.credential_id.hex(), made.aaguid) == (vector["credential_id"], vector["aaguid"])
+
+
+def _verify(vector: Vector) -> webauthn.Assertion:
+    return webauthn.verify_assertion(
+        bytes.fromhex(vector["public_key"]),
+        vector["record"].encode(),
+        vector["payload_type"],
+        authenticator_data=bytes.fromhex(vector["authenticator_data"]),
+        client_data_json=vector["client_data_json"].encode(),
+        signature=bytes.fromhex(vector["signature"]),
+        rp_id=vector["rp_id"],
+        origin=vector["origin"],
+    )
