@@ -6,6 +6,7 @@ Pure: a message in, a digest out. Rules and projection may not import each other
 import hmac
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias, assert_never
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -47,6 +48,8 @@ def asked(event: ApprovalRequested) -> str:
         policies = [Named(policy.name, policy.digest) for policy in event.policies]
         subject = Named(event.version, event.manifest_digest)
         if not policies or event.quorum < 1:
+            return ""
+        if event.evidence_digest != digests.sha256(event.evidence):
             return ""
         return _digest(
             event.name, event.nonce, subject, event.target, policies, event.evidence_digest
@@ -167,18 +170,38 @@ def verify(
     public_key: bytes, payload_type: str, record: bytes, signature: bytes, passkey: PasskeyData
 ) -> None:
     """Raise a TrustError unless the key signed the record, as a file's key or as a passkey."""
-    if not passkey.ListFields():
-        dsse.verify(public_key, payload_type, record, signature)
-        return
+    fault = _fault(public_key, payload_type, record, signature, passkey.SerializeToString())
+    if fault is not None:
+        raise fault
+
+
+@lru_cache(maxsize=16_384)  # each read of an approval asks again about the same signatures
+def _fault(
+    public_key: bytes, payload_type: str, record: bytes, signature: bytes, passkey: bytes
+) -> TrustError | None:
+    try:
+        if passkey:
+            _verify_passkey(public_key, payload_type, record, signature, passkey)
+        else:
+            dsse.verify(public_key, payload_type, record, signature)
+    except TrustError as error:
+        return error.with_traceback(None)
+    return None
+
+
+def _verify_passkey(
+    public_key: bytes, payload_type: str, record: bytes, signature: bytes, passkey: bytes
+) -> None:
+    data = PasskeyData.FromString(passkey)
     webauthn.verify_assertion(
         public_key,
         record,
         payload_type,
-        authenticator_data=passkey.authenticator_data,
-        client_data_json=passkey.client_data_json,
+        authenticator_data=data.authenticator_data,
+        client_data_json=data.client_data_json,
         signature=signature,
-        rp_id=passkey.rp_id,
-        origin=passkey.origin,
+        rp_id=data.rp_id,
+        origin=data.origin,
     )
 
 

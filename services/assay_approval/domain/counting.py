@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias, assert_never
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from assay.approval.v1.events_pb2 import (
     ApprovalCommented,
     ApprovalExpired,
@@ -225,5 +227,5 @@ def _moved(
 def _time(event: ApprovalRequested | ApprovalGranted, name: str) -> datetime | None:
     if not event.HasField(name):  # type: ignore[arg-type]
         return None
-    stamp = getattr(event, name)
+    stamp: Timestamp = getattr(event, name)
     return stamp.ToDatetime(tzinfo=UTC)

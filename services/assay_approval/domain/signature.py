@@ -12,7 +12,7 @@ from assay.approval.v1.events_pb2 import (
 )
 from assay.error.v1.error_reason_pb2 import Reason
 from assay_approval.domain.commands import Reject, Review, Sign
-from assay_approval.domain.counting import Approval, act_of, counts, reviews
+from assay_approval.domain.counting import Approval, act_of, closes, counts, reviews
 from assay_approval.domain.signing import (
     Signing,
     bad_signature,
@@ -59,6 +59,7 @@ def reject(command: Reject, state: Approval) -> Sequence[ApprovalRejected]:
     rejected = _filled(ApprovalRejected(), signing, state)
     check_reason_code(read_record(signing).reason_code, state.request.specs)
     check_fits(so_far(state, command.people), act_of(rejected))
+    rejected.is_closing = closes(state, rejected)
     _check_counts(counts(state, rejected))
     return [rejected]
 
