@@ -13,6 +13,7 @@ from assay_trust.errors import NotCanonical, TrustError
 Value: TypeAlias = "str | bool | int | float | Sequence[Value] | Mapping[str, Value]"
 
 VERSION = "assay/inputs/v1"
+_ROW = "row"  # the item of a list of maps, whose keys are names: an object, which is shorter
 MAX_BYTES = 64 * 1024
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _DOUBLE = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-][0-9]+)?")
@@ -95,6 +96,8 @@ def _find(whole: canonical.Value, name: str) -> "canonical.Value | None":
 
 def _write(kind: str, value: Value, name: str) -> canonical.Value:
     """Return a value as canonical JSON; refuse one that is not of its kind."""
+    if kind == _ROW and isinstance(value, Mapping):
+        return {key: _write("string", item, name) for key, item in value.items()}
     if kind.startswith("map<") and isinstance(value, Mapping):
         item = _item(kind)
         return [{"key": key, "value": _write(item, value[key], name)} for key in sorted(value)]
@@ -113,6 +116,8 @@ def _write(kind: str, value: Value, name: str) -> canonical.Value:
 
 def _read(kind: str, value: canonical.Value, name: str) -> Value:
     """Return the value that canonical JSON holds; refuse one that is not of its kind."""
+    if kind == _ROW and isinstance(value, Mapping):
+        return {key: _read("string", item, name) for key, item in value.items()}
     if kind.startswith("map<") and isinstance(value, list):
         return dict(_entry(_item(kind), each, name) for each in value)
     if kind.startswith("list<") and isinstance(value, list):
@@ -140,4 +145,6 @@ def _entry(item: str, value: canonical.Value, name: str) -> tuple[str, Value]:
 
 def _item(kind: str) -> str:
     """Return the type of what a map or a list holds."""
+    if kind.startswith("list<map<"):
+        return _ROW
     return kind.removeprefix("map<string,").removeprefix("list<").removesuffix(">")

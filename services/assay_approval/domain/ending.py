@@ -82,7 +82,10 @@ def resume(command: Resume, state: Approval) -> Sequence[ApprovalResumed]:
     _check_state(state, frozenset({SUSPENDED}), "Resume approvals that are suspended")
     check_time(state, command.at)
     resumed = ApprovalResumed(
-        name=state.name, version=state.request.version, target=state.request.target
+        name=state.name,
+        version=state.request.version,
+        target=state.request.target,
+        manifest_digest=state.request.manifest_digest,
     )
     return [resumed]
 

@@ -15,6 +15,7 @@ from assay.metadata.v1.events_pb2 import (
     AliasUnset,
     GrantedMoveRefused,
     GrantEnded,
+    GrantRestored,
     ModelArchived,
     ModelCreated,
     ModelNameClaimed,
@@ -196,5 +197,6 @@ MODEL: Decider[Command, Model, Event] = Decider(
         StageGraphSet,
         GrantedMoveRefused,
         GrantEnded,
+        GrantRestored,
     ),
 )
