@@ -35,8 +35,9 @@ from assay.approval.v1.events_pb2 import (
     RoleProposed,
     RoleRemoved,
 )
+from assay.endorsements import is_in_force
 from assay.type.v1.actor_pb2 import ActorKind
-from assay_approval.signatures import asked, covered, endorsed, is_sealed, role_subject
+from assay_approval.signatures import asked, covered, is_sealed
 from assay_events.envelope import Recorded
 from assay_events.projection import Add, Drop, Projection, Put, Write
 
@@ -82,7 +83,7 @@ def _of_role(event: RoleGranted | RoleRemoved, recorded: Recorded) -> Iterator[W
     yield Drop("proposal", {"name": event.name})
     if isinstance(event, RoleRemoved):
         yield Drop("role", {"name": event.name})
-    elif event.founding or event.delegator or endorsed(event.endorsement) == role_subject(event):
+    elif is_in_force(event):
         yield Put("role", _role(event, recorded))
 
 

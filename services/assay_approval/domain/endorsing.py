@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assay.approval.v1.resources_pb2 import Endorsement, PasskeyData
+from assay.endorsements import endorsed
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval.domain.signing import (
@@ -15,7 +16,6 @@ from assay_approval.domain.signing import (
     enrolled_key,
     stale_record,
 )
-from assay_approval.signatures import endorsed
 from assay_events.decider import Forbidden, Invalid
 from assay_trust.errors import TrustError
 from assay_trust.record import EndorsementRecord, Named

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from assay.approval.v1.events_pb2 import KeyEnrolled, KeyProposed
+from assay.endorsements import is_proven
 from assay.error.v1.error_reason_pb2 import Reason
 from assay_approval.domain.signing import CLOCK_TOLERANCE, bad_signature, stale_record
-from assay_approval.signatures import is_proven
 from assay_events.decider import Invalid
 from assay_trust.errors import TrustError
 from assay_trust.record import EnrolmentRecord

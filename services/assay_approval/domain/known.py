@@ -14,10 +14,10 @@ from assay.approval.v1.events_pb2 import (
     RoleProposed,
     RoleRemoved,
 )
+from assay.endorsements import endorsed, is_in_force, is_proven, key_subject
 from assay.type.v1.actor_pb2 import ActorKind
 from assay_approval.domain import roles
 from assay_approval.domain.roles import Held
-from assay_approval.signatures import endorsed, is_proven, key_subject, role_subject
 
 _T = TypeVar("_T")
 
@@ -126,10 +126,7 @@ def _role_proposed(state: Principal, event: RoleProposed) -> Principal:
 
 
 def _granted(state: Principal, event: RoleGranted) -> Principal:
-    is_backed = event.founding or event.delegator
-    if not _is_mine(state, event):
-        return state
-    if not is_backed and endorsed(event.endorsement) != role_subject(event):
+    if not _is_mine(state, event) or not is_in_force(event):
         return state
     return replace(
         state,

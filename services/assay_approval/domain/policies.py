@@ -7,11 +7,12 @@ from typing import TypeAlias, assert_never
 from assay import names
 from assay.approval.v1.events_pb2 import PolicyProposed, PolicyPublished
 from assay.approval.v1.resources_pb2 import PolicySpec
+from assay.endorsements import endorsed
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay_approval.domain.endorsing import Endorsing, endorse
 from assay_approval.domain.policy_form import ANY, NO_TIER, normal
-from assay_approval.signatures import endorsed, is_sealed, policy_digest, policy_subject
+from assay_approval.signatures import is_sealed, policy_digest, policy_subject
 from assay_events.decider import Aborted, Decider, Forbidden, NotFound, Rejection
 
 

@@ -16,6 +16,7 @@ from assay.approval.v1.events_pb2 import (
     RoleRemoved,
 )
 from assay.approval.v1.resources_pb2 import KeyKind, PasskeyData
+from assay.endorsements import key_subject, role_subject
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
@@ -23,7 +24,6 @@ from assay_approval.domain import enrolment, roles
 from assay_approval.domain.endorsing import Endorsing, endorse
 from assay_approval.domain.key import key_taken
 from assay_approval.domain.known import Event, Principal, evolve
-from assay_approval.signatures import key_subject, role_subject
 from assay_events.decider import Decider, Forbidden, Invalid, NotFound, Rejection
 
 

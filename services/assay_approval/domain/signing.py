@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from assay.approval.v1.resources_pb2 import PasskeyData, PolicySpec
+from assay.endorsements import is_bound
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
-from assay_approval.signatures import is_bound
 from assay_events.decider import Forbidden, Invalid, Rejection
 from assay_trust.errors import TrustError
 from assay_trust.record import SigningRecord

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from assay.approval.v1 import approval_service_pb2 as api
 from assay.approval.v1.events_pb2 import KeyEnrolled, PolicyPublished
+from assay.endorsements import key_subject, role_subject
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval import queries
 from assay_approval.domain.endorsing import Endorsing
@@ -13,7 +14,7 @@ from assay_approval.domain.roles import may_endorse
 from assay_approval.domain.signing import check_signer, enrolled_key
 from assay_approval.service.messages import to_policies, to_principal, to_role
 from assay_approval.service.parts import Parts
-from assay_approval.signatures import key_subject, policy_subject, role_subject
+from assay_approval.signatures import policy_subject
 from assay_events.decider import NotFound
 from assay_serve.call import Context, intent, personal_text
 from assay_trust import display, fields
