@@ -31,6 +31,7 @@ REFUSED = {
     "the point at infinity": ES256[:10] + bytes(32) + ES256[42:45] + bytes(32),
     "a weak Ed25519 key": EDDSA[:-32] + bytes([1]) + bytes(31),
     "ES384": ES256.replace(bytes.fromhex("010203 26"), bytes.fromhex("010203 38")),
+    "another label for y": ES256[:42] + bytes.fromhex("235820") + Y,
     "another curve": ES256.replace(bytes.fromhex("2001"), bytes.fromhex("2002"), 1),
     "Ed448": EDDSA.replace(bytes.fromhex("2006"), bytes.fromhex("2007"), 1),
     "keys in another order": bytes.fromhex("a5032601022001215820") + ES256[10:],
