@@ -9,15 +9,14 @@ from assay.approval.v1.events_pb2 import ApprovalGranted, ApprovalRequested, App
 from assay.approval.v1.resources_pb2 import PolicySpec
 from assay.type.v1.actor_pb2 import ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
-from assay_approval.domain.approval import (
-    APPROVAL,
-    Facts,
-    Reject,
-    Request,
-    Sign,
-)
+from assay_approval.conditions import Inputs
+from assay_approval.domain.approval import APPROVAL
+from assay_approval.domain.commands import Facts, Reject, Request, Sign
 from assay_approval.domain.counting import Event
+from assay_approval.domain.known import Principal
+from assay_approval.domain.people import Roster
 from assay_approval.domain.policies import Version
+from assay_approval.domain.roles import Held
 from assay_approval.domain.signing import Signer, Signing
 from assay_approval.signatures import policy_digest
 from assay_trust import dsse, keys, personal
@@ -57,6 +56,7 @@ class Person:
         human = ActorKind.ACTOR_KIND_HUMAN
         return Signer(
             name=self.name,
+            person=self.name,
             kind=human,
             is_owner=False,
             printed_name=self.word.title(),
@@ -65,6 +65,17 @@ class Person:
 
 
 ANN, BOB, EVE, DAN = Person("ann"), Person("bob"), Person("eve"), Person("dan")
+ROLE = "validator"
+
+
+def roster(*others: Person, role: str = ROLE, scope: str = "*") -> Roster:
+    """Return Ann, Bob, Eve, Dan and others, who all have one approver role."""
+    held = Held("r", f"approver:{role}", scope)
+    known = {
+        person.name: Principal(name=person.name, roles={"r": held})
+        for person in (ANN, BOB, EVE, DAN, *others)
+    }
+    return Roster(NOW, known)
 
 
 def text(clear: str) -> PersonalText:
@@ -88,7 +99,8 @@ def request(quorum: int = 2, submitter: Person = ANN) -> Request:
         target=TARGET,
         submitter=submitter.name,
         nonce="cd" * 32,
-        facts=Facts(DIGEST, ANN.name, is_archived=False, evidence=b"{}"),
+        at=NOW,
+        facts=Facts(DIGEST, ANN.name, is_archived=False, inputs=Inputs({})),
         policies=(policy(quorum=quorum),),
     )
 
@@ -111,6 +123,9 @@ def record(
         subject=Named(of.version, of.manifest_digest),
         target=of.target,
         policies=tuple(Named(each.name, each.digest) for each in of.policies),
+        evidence_digest=of.evidence_digest,
+        step="approval",
+        role=ROLE,
         meaning=meaning,
         signer=person.name,
         key=person.key,
@@ -137,12 +152,13 @@ def signing(person: Person, signed: SigningRecord, reason: str = "") -> Signing:
 def sign(person: Person, of: ApprovalRequested, **changes: object) -> Sign:
     """Return a person's command to sign; `changes` are to the record, before it is signed."""
     changed = replace(record(person, of), **changes)  # type: ignore[arg-type]
-    return Sign(of.name, signing(person, changed))
+    return Sign(of.name, signing(person, changed), roster(person))
 
 
 def reject(person: Person, of: ApprovalRequested, reason: str = "Drifts on new data.") -> Reject:
     """Return a person's command to reject."""
-    return Reject(of.name, signing(person, record(person, of, Meaning.REJECTED, reason), reason))
+    signed = signing(person, record(person, of, Meaning.REJECTED, reason), reason)
+    return Reject(of.name, signed, roster(person))
 
 
 def history(*commands: Sign | Reject | Request) -> list[Event]:
