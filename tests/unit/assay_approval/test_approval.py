@@ -13,7 +13,7 @@ from assay.approval.v1.events_pb2 import (
     ApprovalRevoked,
     ApprovalSigned,
 )
-from assay.approval.v1.resources_pb2 import ApprovalState, PolicyRef
+from assay.approval.v1.resources_pb2 import ApprovalState, OnEnd, PolicyRef
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
