@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +27,8 @@ from assay.approval.v1.resources_pb2 import (
     Policy,
     PolicySpec,
     Principal,
+    Role,
+    Standing,
 )
 from assay.metadata.v1.metadata_service_pb2 import GetModelVersionRequest, GetModelVersionResponse
 from assay.metadata.v1.resources_pb2 import ModelVersion, State
@@ -34,11 +36,20 @@ from assay.type.v1.metric_pb2 import Metric
 from assay_events import token
 from assay_serve.embedded import identity, nats, ports, postgres
 from assay_trust import dsse, tokens
-from assay_trust.record import ENROLMENT_TYPE, SIGNATURE_TYPE, EnrolmentRecord, new_nonce
+from assay_trust.record import (
+    ENDORSEMENT_TYPE,
+    ENROLMENT_TYPE,
+    SIGNATURE_TYPE,
+    EnrolmentRecord,
+    new_nonce,
+)
+
+from tests.support import mtls
 from tests.support.scribe import DEPLOYMENT, OWNER, Scribe, writing
 from tests.unit.assay_approval.people import DIGEST, Person
 
 NAMESPACE = "namespaces/default"
+ROLES = ("approver:validator", "contributor")
 SERVING = health_pb2.HealthCheckResponse.SERVING
 _FAST = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 200))
 
@@ -83,7 +94,9 @@ class Court:
     database: postgres.Database
     environ: dict[str, str]
     versions: Versions
+    founder: "Caller" = field(init=False)
     stub: ApprovalServiceStub = field(init=False)
+    internal: ApprovalServiceStub = field(init=False)
 
     def user(self, principal: str, kind: str = "human") -> tuple[tuple[str, str], ...]:
         """Return the metadata of a call by a principal's UUID."""
@@ -119,8 +132,12 @@ class Court:
         return name
 
     def publish(self, model: str, quorum: int = 1, policy_id: str = "", etag: str = "") -> Policy:
-        """Publish a policy over the model's stage `production`, as the owner."""
+        """Publish a policy over the model's stage `production`."""
         spec = PolicySpec(models=[model.split("/")[3]], stages=["production"], quorum=quorum)
+        return self.enact(spec, policy_id, etag)
+
+    def propose(self, spec: PolicySpec, policy_id: str = "", etag: str = "") -> Policy:
+        """Propose a policy, as the owner; while there is none, that publishes it."""
         request = api.PublishPolicyRequest(
             parent=NAMESPACE,
             policy=Policy(spec=spec, etag=etag),
@@ -128,18 +145,78 @@ class Court:
         )
         return self.stub.PublishPolicy(request, metadata=self.user(OWNER)).policy
 
+    def enact(self, spec: PolicySpec, policy_id: str = "", etag: str = "") -> Policy:
+        """Publish a policy: proposed by the owner, endorsed by the founder."""
+        policy = self.propose(spec, policy_id, etag)
+        if not policy.proposed_number:
+            return policy
+        return self.founder.endorse(f"{policy.name}/versions/{policy.proposed_number}").policy
+
     def governed(self, quorum: int = 1) -> str:
         """Return a version under a policy of its own."""
         version = self.register()
         self.publish(version, quorum)
         return version
 
-    def someone(self, word: str = "") -> "Caller":
-        """Return a person who is known and has an enrolled key."""
+    def ruled(self, **fields: object) -> str:
+        """Return a version under a policy of its own that says what `fields` say."""
+        version = self.register()
+        spec = PolicySpec(models=[version.split("/")[3]], stages=["production"])
+        spec.MergeFrom(PolicySpec(**fields))  # type: ignore[arg-type]
+        self.enact(spec)
+        return version
+
+    def someone(self, word: str = "", roles: Sequence[str] = ROLES) -> "Caller":
+        """Return a person who is known and has an enrolled key, and roles everywhere."""
         caller = Caller(self, Person(word or f"p{uuid4()}"))
         caller.create()
-        caller.enrol()
+        key = caller.enrol()
+        if key.standing == Standing.STANDING_PROPOSED:
+            self.founder.endorse(key.name)
+        for role in roles:
+            self.give(caller.name, role)
         return caller
+
+    def give(self, principal: str, role: str, scope: str = "*") -> Role:
+        """Give a role: by the owner, endorsed by the founder."""
+        given = self.grant_role(principal, role, scope)
+        if given.standing == Standing.STANDING_PROPOSED:
+            return self.founder.endorse(given.name).role
+        return given
+
+    def grant_role(self, principal: str, role: str, scope: str = "*") -> Role:
+        """Propose a role, as the owner; at the founding that gives it."""
+        request = api.GrantRoleRequest(parent=principal, role=Role(role=role, scope=scope))
+        return self.stub.GrantRole(request, metadata=self.user(OWNER)).role
+
+    def take(self, role: Role) -> Role:
+        """Take a role away, as the owner."""
+        request = api.RemoveRoleRequest(name=role.name, reason="Moved on.")
+        return self.stub.RemoveRole(request, metadata=self.user(OWNER)).role
+
+    def roles(self, principal: str) -> Sequence[Role]:
+        """Return the roles that somebody has now."""
+        request = api.ListRolesRequest(parent=principal, at_least_as_fresh=self.level())
+        return self.stub.ListRoles(request, metadata=self.user(OWNER)).roles
+
+    def link(self, one: "Caller", other: "Caller") -> None:
+        """Let two accounts count as one person, as the owner."""
+        request = api.LinkPrincipalRequest(name=one.name, other=other.name, reason="One human.")
+        self.stub.LinkPrincipal(request, metadata=self.user(OWNER))
+
+    def level(self) -> str:
+        """Return a token of what is written now."""
+        request = api.CheckGrantRequest(
+            target=f"{NAMESPACE}/models/none/stages/production",
+            version=f"{NAMESPACE}/models/none/versions/1",
+            manifest_digest=DIGEST,
+        )
+        return self.internal.CheckGrant(request, metadata=self.service()).consistency_token
+
+    def found(self) -> None:
+        """Let the founder be the one who endorses, and end the founding with a first policy."""
+        self.founder = self.someone("founder", ("policy-admin",))
+        self.publish(f"{NAMESPACE}/models/nothing", policy_id="first")
 
     def check(
         self, version: str, approval: str = "", target: str = "", digest: str = DIGEST
@@ -151,7 +228,7 @@ class Court:
             manifest_digest=digest,
             approval=approval,
         )
-        return self.stub.CheckGrant(request, metadata=self.service())
+        return self.internal.CheckGrant(request, metadata=self.service())
 
     @asynccontextmanager
     async def scribe(self) -> AsyncIterator[Scribe]:
@@ -199,12 +276,30 @@ class Caller:
         )
         return self.court.stub.EnrolKey(request, metadata=self.metadata).key
 
-    def ask(self, version: str, request_id: str = "", target: str = "") -> Approval:
+    def endorse(self, name: str) -> api.EndorseResponse:
+        """Put a proposal in force."""
+        request = self.request_to_endorse(name)
+        return self.court.stub.Endorse(request, metadata=self.metadata)
+
+    def request_to_endorse(self, name: str) -> api.EndorseRequest:
+        """Return the request with the caller's signature."""
+        asked = api.PrepareEndorsementRequest(name=name, key=self.person.key)
+        prepared = self.court.stub.PrepareEndorsement(asked, metadata=self.metadata)
+        return api.EndorseRequest(
+            name=name,
+            record=prepared.record,
+            signature=dsse.sign(self.person.pair.private, ENDORSEMENT_TYPE, prepared.record),
+            printed_name=prepared.printed_name,
+        )
+
+    def ask(
+        self, version: str, request_id: str = "", target: str = "", *, is_break_glass: bool = False
+    ) -> Approval:
         """Request an approval of a version, for production unless told otherwise."""
         target = target or f"{version.rpartition('/versions/')[0]}/stages/production"
         request = api.RequestApprovalRequest(
             parent=NAMESPACE,
-            approval=Approval(version=version, target=target),
+            approval=Approval(version=version, target=target, is_break_glass=is_break_glass),
             request_id=request_id,
             reason="It is better.",
         )
@@ -297,7 +392,8 @@ def sitting(folder: Path) -> Iterator[Court]:
         versions = Versions()
         peer = grpc.server(ThreadPoolExecutor(16))
         peer.add_generic_rpc_handlers((versions.handler(),))
-        port = peer.add_insecure_port("127.0.0.1:0")
+        credentials = mtls.server_credentials(folder / "identity", "metadata")
+        port = peer.add_secure_port("127.0.0.1:0", credentials)
         peer.start()
         environ = {
             "PATH": os.environ["PATH"],
@@ -312,14 +408,22 @@ def sitting(folder: Path) -> Iterator[Court]:
             "ASSAY_JWKS": str(folder / "identity" / identity.TRUSTED),
             "ASSAY_SERVICE_KEY": str(folder / "identity" / "approval.pem"),
             "ASSAY_PEERS": f'{{"metadata": "127.0.0.1:{port}"}}',
+            **mtls.environ(folder / "identity", "approval"),
         }
         _found(environ, bus)
         court = Court(folder, bus, database, environ, versions)
         try:
             with serving(court):
+                court.found()
                 yield court
         finally:
             peer.stop(None)
+
+
+def _as_metadata(court: Court) -> grpc.Channel:
+    """Return a channel to the internal port, with the certificate of the metadata service."""
+    credentials, options = mtls.client(court.folder / "identity", "metadata", "approval")
+    return grpc.secure_channel(court.environ["ASSAY_INTERNAL_LISTEN"], credentials, options)
 
 
 @contextmanager
@@ -329,11 +433,13 @@ def serving(court: Court) -> Iterator["subprocess.Popen[bytes]"]:
     with (
         (court.folder / "service.log").open("ab") as log,
         grpc.insecure_channel(court.environ["ASSAY_LISTEN"], options=_FAST) as channel,
+        _as_metadata(court) as internal,
     ):
         process = subprocess.Popen(command, env=court.environ, stdout=log, stderr=log)
         try:
             wait_until_ready(channel)
             court.stub = ApprovalServiceStub(channel)
+            court.internal = ApprovalServiceStub(internal)
             yield process
         finally:
             process.terminate()

@@ -126,7 +126,7 @@ def test_only_the_holder_and_the_owner_revoke_a_key(court: Court) -> None:
 def test_a_service_is_no_principal(court: Court) -> None:
     request = api.CreatePrincipalRequest(principal=Principal(printed_name="Metadata"))
     with refused("NOT_ALLOWED"):
-        court.stub.CreatePrincipal(request, metadata=court.service())
+        court.internal.CreatePrincipal(request, metadata=court.service())
 
 
 def test_principals_are_listed_oldest_first(court: Court) -> None:

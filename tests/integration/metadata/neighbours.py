@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 from google.protobuf.message import Message
@@ -11,6 +12,7 @@ from google.protobuf.message import Message
 from assay.approval.v1.approval_service_pb2 import CheckGrantRequest, CheckGrantResponse
 from assay.artifact.v1.artifact_service_pb2 import GetManifestRequest, GetManifestResponse
 from assay.artifact.v1.resources_pb2 import File, Manifest
+from tests.support import mtls
 
 
 @dataclass
@@ -21,7 +23,7 @@ class Neighbours:
     governed: set[str] = field(default_factory=set)
     grants: dict[tuple[str, str, str], str] = field(default_factory=dict)
     away: set[str] = field(default_factory=set)
-    address: str = ""
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def commit(self, namespace: str, digest: str) -> None:
         """Have a manifest of two files committed; only one of them is its own."""
@@ -68,8 +70,8 @@ class Neighbours:
 
 
 @contextmanager
-def serving() -> Iterator[Neighbours]:
-    """Run both on one port."""
+def serving(identities: Path) -> Iterator[Neighbours]:
+    """Run both, each on a port of its own with its certificate."""
     known = Neighbours()
     server = grpc.server(ThreadPoolExecutor(8))
     handlers = [
@@ -77,7 +79,10 @@ def serving() -> Iterator[Neighbours]:
         _handler("approval", "CheckGrant", known.check_grant, CheckGrantRequest),
     ]
     server.add_generic_rpc_handlers(handlers)
-    known.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    for service in ("artifact", "approval"):
+        credentials = mtls.server_credentials(identities, service)
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+        known.addresses[service] = f"127.0.0.1:{port}"
     server.start()
     try:
         yield known
