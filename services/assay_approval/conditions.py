@@ -11,11 +11,12 @@ from assay.metadata.v1.resources_pb2 import Model, ModelVersion
 from assay_approval.cel import compiled, facts, profile, spelling
 from assay_approval.cel.compiled import Compiled, Fault
 from assay_approval.cel.facts import Lineage, Scan
-from assay_approval.cel.spelling import Value
+from assay_approval.cel.spelling import BadInputs, Value
 from assay_trust import digests
+from assay_trust.errors import TrustError
 
 
-class BadCondition(ValueError):
+class BadCondition(TrustError):
     """The expression can't be a condition; the message says where and what to do."""
 
     def __init__(self, condition_id: str, what: str, line: int = 0, column: int = 0) -> None:
@@ -67,7 +68,10 @@ class Inputs:
     @classmethod
     def from_bytes(cls, data: bytes) -> "Inputs":
         """Return the inputs that `data` spells; raise BadInputs where it spells none."""
-        return cls(spelling.read(data))
+        inputs = cls(spelling.read(data))
+        if inputs.to_bytes() != data:
+            raise BadInputs(f"Give inputs of the form {spelling.VERSION}, and nothing else.")
+        return inputs
 
     def to_bytes(self) -> bytes:
         """Return their one spelling, in canonical JSON."""

@@ -159,7 +159,7 @@ def longest_literal(tree: Tree) -> int:
 
 def _work(node: Node) -> int:
     if node.form is Form.LITERAL:
-        return len(node.children) // _LITERALS_A_CALL
+        return 1 + len(node.children) // _LITERALS_A_CALL
     if node.form is not Form.CALL or node.name in _LOGIC:
         return 0
     return _APPEND_CALLS if _accumulates(node) else 1

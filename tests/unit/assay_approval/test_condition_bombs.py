@@ -24,6 +24,7 @@ STOPPED = {
     "search a text for each item": repeated('!card.purpose.contains("aaaaaaaaab")', 40),
     "measure a text for each item": repeated("size(card.purpose) > 0", 60),
     "compare long texts for each item": repeated("card.purpose == card.limits", 50),
+    "make a map with a long key for each item": repeated("(has({card.purpose: 1}.a) || true)", 40),
     "copy a list for each item": "lineage.trainers.filter(x, true).size() > 0",
     "copy a list again and again": "lineage.trainers" + ".map(x, x)" * 20 + ".size() > 0",
     "build a list of lists": f"lineage.trainers.map(x, [{','.join(['x'] * 900)}]).size() > 0",
