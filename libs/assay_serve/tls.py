@@ -142,14 +142,13 @@ def _check(pair: Pair, uri: str) -> None:
         certificate = x509.load_pem_x509_certificate(pair.certificate)
         key = load_pem_private_key(pair.key, password=None)
         x509.load_pem_x509_certificate(pair.authority)
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, TypeError, x509.ExtensionNotFound) as error:
-        raise BadCertificate(
-            f"Give ASSAY_TLS_CERTIFICATE, _KEY and _CA as PEM: {error}."
-        ) from error
+        names = "ASSAY_TLS_CERTIFICATE, ASSAY_TLS_KEY and ASSAY_TLS_CA"
+        raise BadCertificate(f"Set {names} to PEM files that can be read.") from error
     if key.public_key() != certificate.public_key():
         raise BadCertificate("Set ASSAY_TLS_KEY to the key of the certificate.")
-    if uri not in names.get_values_for_type(x509.UniformResourceIdentifier):
+    if uri not in found.get_values_for_type(x509.UniformResourceIdentifier):
         raise BadCertificate(f"Set ASSAY_TLS_CERTIFICATE to the certificate of {uri}.")
 
 

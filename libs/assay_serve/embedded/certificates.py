@@ -73,8 +73,9 @@ def new_authority(deployment: str, now: datetime) -> Issued:
     """Return a new CA, whose certificates are good for this deployment only."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Assay {deployment}")])
-    builder = _builder(name, name, key, now, _CA_LIFETIME)
+    builder = _builder(name, name, key, key, now, _CA_LIFETIME)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
     return Issued(builder.sign(key, hashes.SHA256()), key)
 
 
@@ -88,10 +89,12 @@ def issue(
         x509.UniformResourceIdentifier(spiffe.uri(deployment, service)),
         x509.DNSName(spiffe.host(deployment, service)),
     ]
-    builder = _builder(name, authority.certificate.subject, key, now, life)
+    issuer = authority.certificate.subject
+    builder = _builder(name, issuer, key, authority.key, now, life)
     builder = builder.add_extension(
         x509.BasicConstraints(ca=False, path_length=None), critical=True
     )
+    builder = builder.add_extension(_usage(signs_certificates=False), critical=True)
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     builder = builder.add_extension(x509.ExtendedKeyUsage(_USAGES), critical=False)
     return Issued(builder.sign(authority.key, hashes.SHA256()), key)
@@ -101,9 +104,12 @@ def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePrivateKey,
+    by: ec.EllipticCurvePrivateKey,
     now: datetime,
     life: timedelta,
 ) -> x509.CertificateBuilder:
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    issuers = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -112,6 +118,22 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _SKEW)
         .not_valid_after(now + life)
+        .add_extension(own, critical=False)
+        .add_extension(issuers, critical=False)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 

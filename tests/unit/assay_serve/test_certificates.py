@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from assay_serve import spiffe
 from assay_serve.embedded import certificates
 from assay_serve.embedded.contexts import SERVICES
 
@@ -81,6 +83,19 @@ def test_a_certificate_says_who_where_and_for_what(folder: Path) -> None:
     usages = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert {usage._name for usage in usages} == {"serverAuth", "clientAuth"}
     assert isinstance(issued.certificate.public_key(), ec.EllipticCurvePublicKey)
+
+
+def test_a_strict_verifier_takes_them_as_server_and_as_client(folder: Path) -> None:
+    authority, issued = certificates.load(folder / "ca"), certificates.load(folder / "audit")
+    assert authority is not None
+    assert issued is not None
+    policy = PolicyBuilder().store(Store([authority.certificate])).time(NOW)
+    host = x509.DNSName(spiffe.host(DEPLOYMENT, "audit"))
+    assert policy.build_server_verifier(host).verify(issued.certificate, [])
+    assert policy.build_client_verifier().verify(issued.certificate, []).chain
+    other = x509.DNSName(spiffe.host(DEPLOYMENT, "metadata"))
+    with pytest.raises(VerificationError):
+        policy.build_server_verifier(other).verify(issued.certificate, [])
 
 
 def test_each_service_is_given_its_own_files_only(folder: Path) -> None:
