@@ -19,6 +19,7 @@ from assay_serve.identity import Unauthenticated
 from assay_serve.settings import TlsFiles
 
 _LOOK_SECONDS = 1.0
+_SERVICE = ActorKind.ACTOR_KIND_SERVICE  # looked up once, not at each call
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -106,7 +107,7 @@ def check_caller(
 
     Internal methods are served on the internal port only.
     """
-    is_service = actor.kind == ActorKind.ACTOR_KIND_SERVICE
+    is_service = actor.kind == _SERVICE
     if _first(connection, "transport_security_type") != "ssl":
         if is_service:
             raise _forbidden("Call the internal port as a service.", method)
