@@ -7,6 +7,7 @@ what was endorsed, by a key that could sign just then.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from assay.approval.v1.events_pb2 import (
     KeyEnrolled,
@@ -16,7 +17,6 @@ from assay.approval.v1.events_pb2 import (
     RoleGranted,
     RoleRemoved,
 )
-from assay.approval.v1.resources_pb2 import Endorsement
 from assay.endorsements import endorsed, is_proven, key_subject, role_subject
 from assay_events import admission, codec
 from assay_events.envelope import Stored
@@ -24,8 +24,12 @@ from assay_trust.record import Named
 
 OPEN = 2**63 - 1
 FOUNDING_NAMESPACE = "namespaces/default"
+_ENDORSING = ("policy-admin", "admin")
+_APPROVER = "approver:"
 _PRINCIPALS = "assay.v1.approval.principal."
 _POLICIES = "assay.v1.approval.policies."
+
+_Endorsed: TypeAlias = KeyEnrolled | RoleGranted | PolicyPublished
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,15 @@ class Tenure:
 
 @dataclass(slots=True)
 class Directory:
-    """All principals of a deployment, up to the last event that it was given."""
+    """All principals of a deployment, up to the last event that it was given.
+
+    `policies` are the revisions at which a policy was published rightly.
+    """
 
     deployment: str
     keys: dict[str, KeyLife] = field(default_factory=dict)
     founding_end: int = 0
+    policies: set[int] = field(default_factory=set)
     _tenures: dict[str, list[Tenure]] = field(default_factory=dict)
     _links: dict[str, set[str]] = field(default_factory=dict)
     _digests: dict[str, bytes] = field(default_factory=dict)
@@ -112,7 +120,30 @@ class Directory:
         """Return one name for all accounts of a person."""
         return min(self.accounts(principal))
 
+    def could_sign(self, signer: str, key: str, public_key: bytes, revision: int) -> bool:
+        """Return whether this was the signer's key, and might sign, just before a revision."""
+        life = self.keys.get(key)
+        return (
+            life is not None
+            and (life.principal, life.public_key) == (signer, public_key)
+            and life.may_sign_at(revision)
+        )
+
+    def enrolled(self, key: str, revision: int) -> bool:
+        """Return whether the event of a revision put the key in force."""
+        life = self.keys.get(key)
+        return life is not None and life.from_revision == revision
+
+    def gave(self, role: str, revision: int) -> bool:
+        """Return whether the event of a revision put the role in force."""
+        own = self._tenures.get(role.rpartition("/roles/")[0], ())
+        return any((each.name, each.from_revision) == (role, revision) for each in own)
+
     def _policy_published(self, event: PolicyPublished, revision: int) -> None:
+        subject, barred = Named(event.name, event.digest), self.accounts(event.proposer)
+        if not self._is_backed(event, subject, barred, revision):
+            return
+        self.policies.add(revision)
         if not self.founding_end and event.name.startswith(f"{FOUNDING_NAMESPACE}/"):
             self.founding_end = revision
 
@@ -120,8 +151,7 @@ class Directory:
         principal = event.name.rpartition("/keys/")[0]
         if event.name in self.keys or not is_proven(event):
             return
-        subject, is_founding = key_subject(event), event.founding
-        if self._is_backed(event.endorsement, subject, revision, is_founding=is_founding):
+        if self._is_backed(event, key_subject(event), self.accounts(principal), revision):
             self.keys[event.name] = KeyLife(principal, event.public_key, revision)
 
     def _revoked(self, event: KeyRevoked, revision: int) -> None:
@@ -132,10 +162,8 @@ class Directory:
     def _granted(self, event: RoleGranted, revision: int) -> None:
         principal = event.name.rpartition("/roles/")[0]
         is_lent = bool(event.delegator) and self._may_lend(event, revision)
-        subject, is_founding = role_subject(event), event.founding
-        if not is_lent and not self._is_backed(
-            event.endorsement, subject, revision, is_founding=is_founding
-        ):
+        barred = self.accounts(principal) | self.accounts(event.giver)
+        if not is_lent and not self._is_backed(event, role_subject(event), barred, revision):
             return
         expires = event.expire_time.ToDatetime(tzinfo=UTC) if is_lent else None
         self._end(principal, event.name, revision)
@@ -163,19 +191,26 @@ class Directory:
         ]
 
     def _is_backed(
-        self, endorsement: Endorsement, subject: Named, revision: int, *, is_founding: bool
+        self, event: _Endorsed, subject: Named, barred: frozenset[str], revision: int
     ) -> bool:
         """Return whether it belongs to the founding, or another person's key stands for it."""
-        if is_founding:
+        if event.founding:
             return not self.founding_end
-        life = self.keys.get(endorsement.key)
+        given = event.endorsement
         return (
-            life is not None
-            and life.principal == endorsement.signer
-            and life.public_key == endorsement.public_key
-            and life.may_sign_at(revision)
-            and endorsement.signer not in self.accounts(_principal(subject.name))
-            and endorsed(endorsement) == subject
+            self.could_sign(given.signer, given.key, given.public_key, revision)
+            and given.signer not in barred
+            and self._may_endorse(given.signer, revision)
+            and endorsed(given) == subject
+        )
+
+    def _may_endorse(self, principal: str, revision: int) -> bool:
+        """Return whether a principal had a role of its own that lets it endorse."""
+        return any(
+            each.from_revision < revision < each.to_revision
+            and (each.role in _ENDORSING or each.role.startswith(_APPROVER))
+            for each in self._tenures.get(principal, ())
+            if not each.delegator
         )
 
     def _may_lend(self, event: RoleGranted, revision: int) -> bool:
@@ -187,8 +222,3 @@ class Directory:
             and each.from_revision < revision
             for each in own
         )
-
-
-def _principal(name: str) -> str:
-    """Return the principal of the name of a key or role."""
-    return "/".join(name.split("/")[:2])

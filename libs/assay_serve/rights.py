@@ -80,7 +80,13 @@ class Rights:
         self._moved = asyncio.Condition()
 
     async def run(self) -> None:
-        """Follow the principals for ever."""
+        """Follow the principals for ever, from where it was where the store was away."""
+        while True:
+            with suppress(Unavailable):
+                await self._follow()
+            await asyncio.sleep(_PULSE_SECONDS)
+
+    async def _follow(self) -> None:
         async for batch in self._store.read(self._position, follow=True):
             for stored in batch:
                 self.directory.take(stored)
@@ -106,6 +112,9 @@ class Rights:
             return
         await self.level()
         scope = demand.scope(request)
+        if self._has(principal, demand.right, scope):
+            return
+        await self._reach_end()  # a role that was given just now is not to be refused
         if not self._has(principal, demand.right, scope):
             raise _forbidden(method, demand.right, scope)
 

@@ -16,6 +16,7 @@ def wire(runtime: Runtime) -> Wired:
         store=runtime.store,
         reads=runtime.reads,
         surroundings=Peers(runtime.peers),
+        rights=runtime.rights,
         settings=runtime.settings,
     )
     watchman = Watchman(runtime.commands, runtime.reads)

@@ -39,7 +39,9 @@ SELECT p.* FROM proposal p WHERE p.to_revision = 9223372036854775807
 AND ($1 = '' OR p.namespace = $1 OR ($1 = 'principals/-' AND p.namespace = ''))
 """
 SELECT_POLICIES = """
-SELECT DISTINCT p.policy FROM policy_published p WHERE p.namespace = $1
+SELECT p.* FROM (
+    SELECT DISTINCT o.policy FROM policy_published o WHERE o.namespace = $1
+) p WHERE true
 """
 SELECT_APPROVALS = "SELECT a.* FROM approval a WHERE a.namespace = $1"
 SELECT_DECIDED = """

@@ -38,7 +38,7 @@ class Endorsing:
 def endorse(asked: Endorsing, subject: Named, barred: Iterable[str]) -> Endorsement:
     """Return the endorsement of `subject`; refuse those who proposed it or have the good of it."""
     check_signer(asked.signer)
-    if asked.signer.person in barred:
+    if not asked.signer.accounts.isdisjoint(barred):
         words = "Ask another person to endorse it: you proposed it, or it is about you."
         raise Forbidden(Reason.REASON_SELF_ENDORSEMENT, words)
     if not asked.may_endorse:

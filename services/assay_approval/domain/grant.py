@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from assay import names
 from assay.approval.v1.events_pb2 import ApprovalRequested, BreakGlassReviewed
@@ -26,17 +27,17 @@ class Entry:
     manifest_digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeyLife:
-    """From which revision to which a key may sign; `revoked_at` is 0 while it may."""
+class KeyLife(Protocol):
+    """From when to when a key may sign."""
 
-    public_key: bytes
-    enrolled_at: int
-    revoked_at: int = 0
+    @property
+    def public_key(self) -> bytes:
+        """The key itself."""
+        ...
 
     def may_sign_at(self, revision: int) -> bool:
-        """Return whether the key was enrolled before, and not revoked before, `revision`."""
-        return self.enrolled_at < revision and (not self.revoked_at or self.revoked_at > revision)
+        """Return whether the key was enrolled before `revision`, and not revoked before it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

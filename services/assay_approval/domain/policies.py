@@ -37,7 +37,6 @@ class EndorsePolicy:
 
     name: str
     endorsing: Endorsing
-    barred: frozenset[str]
 
 
 Command: TypeAlias = PublishPolicy | EndorsePolicy
@@ -134,8 +133,7 @@ def _endorse(command: EndorsePolicy, state: Policies) -> Sequence[Event]:
             raise Rejection(Reason.REASON_NOT_PROPOSED, words, name=command.name)
         raise NotFound(command.name)
     published = _event(proposed, founding=False)
-    barred = command.barred | {proposed.proposer}
-    signed = endorse(command.endorsing, policy_subject(proposed), barred)
+    signed = endorse(command.endorsing, policy_subject(proposed), [proposed.proposer])
     published.endorsement.CopyFrom(signed)
     return [published]
 

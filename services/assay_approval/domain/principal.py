@@ -246,16 +246,15 @@ def _remove(command: RemoveRole, state: Principal) -> Sequence[Event]:
 
 def _endorse(command: Endorse, state: Principal) -> Sequence[Event]:
     role, key = state.proposed_roles.get(command.name), state.proposed_keys.get(command.name)
-    barred = {state.name, *state.links}
     if role is not None:
         roles.check_exclusive(role.role, role.scope, state.roles.values())
         granted = _role(role, founding=False)
-        signed = endorse(command.endorsing, role_subject(role), barred | {role.giver})
+        signed = endorse(command.endorsing, role_subject(role), [state.name, role.giver])
         granted.endorsement.CopyFrom(signed)
         return [granted]
     if key is not None:
         enrolled = enrolment.enrolled(key, founding=False)
-        signed = endorse(command.endorsing, key_subject(key), barred)
+        signed = endorse(command.endorsing, key_subject(key), [state.name])
         enrolled.endorsement.CopyFrom(signed)
         return [enrolled]
     if command.name in state.roles or command.name in state.keys:

@@ -18,10 +18,10 @@ CLOCK_TOLERANCE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """The caller with its signing keys; `person` is one name for all accounts of a person."""
+    """The caller with its signing keys, and all accounts of the same person, its own too."""
 
     name: str
-    person: str
+    accounts: frozenset[str]
     kind: ActorKind.ValueType
     is_owner: bool
     printed_name: str

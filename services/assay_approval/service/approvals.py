@@ -14,7 +14,7 @@ from assay_approval.cel.facts import Scan
 from assay_approval.conditions import Inputs, compile_condition
 from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.commands import Attach, Comment, Facts, Request
-from assay_approval.domain.policies import POLICIES, Target, Version, governing
+from assay_approval.domain.policies import Target, Version, governing
 from assay_approval.service.parts import caller
 from assay_approval.service.showing import Showing
 from assay_approval.service.telling import to_comments
@@ -50,7 +50,7 @@ class Approvals(Showing):
             reason=circumstances.reason or PersonalText(),
         )
         if not await self._commands.is_recorded(APPROVAL, name, circumstances.request_id):
-            command = await self._with_facts(command)
+            command = await self._with_facts(command, context)
         done = await self._commands.handle(APPROVAL, name, command, circumstances)
         return api.RequestApprovalResponse(
             approval=await self._told(name, done.revision), consistency_token=done.token
@@ -109,7 +109,7 @@ class Approvals(Showing):
         """Bring evidence forward."""
         name = names.ApprovalName.parse(request.name)
         state = (await self._commands.fold(APPROVAL, str(name))).state
-        policies = (await self._commands.fold(POLICIES, f"namespaces/{name.namespace}")).state
+        policies, _ = await self._policies_of(f"namespaces/{name.namespace}")
         given = request.evidence
         if given.artifact:
             names.ArtifactName.parse(given.artifact)
@@ -127,7 +127,7 @@ class Approvals(Showing):
             **await self._changed(str(name), command, intent(request, context))
         )
 
-    async def _with_facts(self, command: Request) -> Request:
+    async def _with_facts(self, command: Request, context: Context) -> Request:
         """Return the command with what the others say, read after all that was written before."""
         fresh = await self._freshest()
         version = await self._surroundings.version(command.version, fresh)
@@ -135,21 +135,21 @@ class Approvals(Showing):
         model = await self._surroundings.model(command.version.parent, fresh)
         origin = await self._surroundings.origin(version, fresh)
         target = Target(command.target, model.tier)
-        folded = await self._commands.fold(POLICIES, str(command.target.parent.parent))
-        policies = governing(folded.state, target)
+        known, _ = await self._policies_of(str(command.target.parent.parent))
+        policies = governing(known, target)
         facts = Facts(
             manifest_digest=version.manifest_digest,
             registrant=version.creator,
             is_archived=version.state != State.STATE_ACTIVE,
             inputs=Inputs.of(version, model, Scan(), origin.lineage, {}, _needed(policies)),
             trainers=origin.trainers,
-            review_due=await self._review_due(command, fresh),
+            review_due=await self._review_due(command, fresh, context),
         )
         return replace(command, facts=facts, policies=policies)
 
-    async def _review_due(self, command: Request, fresh: str) -> str:
+    async def _review_due(self, command: Request, fresh: str, context: Context) -> str:
         """Return a break-glass approval of the model that waits for its review, empty for none."""
-        async with self._reads.at(fresh) as snapshot:
+        async with self._reads.at(fresh, context=context) as snapshot:
             return await queries.review_due(snapshot.db, str(command.target.parent))
 
 

@@ -82,12 +82,7 @@ class Endorsements(Parts):
     ) -> api.EndorseResponse:
         policy = request.name.rpartition("/versions/")[0]
         namespace = policy.rpartition("/policies/")[0]
-        proposed = (await self._commands.fold(POLICIES, namespace)).state.proposed.get(policy)
-        barred = frozenset[str]()
-        if proposed is not None:
-            roster = await self._roster([proposed.proposer])
-            barred = frozenset({roster.person(proposed.proposer)})
-        command = EndorsePolicy(request.name, endorsing, barred)
+        command = EndorsePolicy(request.name, endorsing)
         done = await self._commands.handle(POLICIES, namespace, command, intent(request, context))
         steps = await self._history(POLICIES, namespace, done.revision)
         answer = api.EndorseResponse(consistency_token=done.token)

@@ -6,10 +6,10 @@ from assay import names
 from assay.approval.v1 import approval_service_pb2 as api
 from assay_approval import queries
 from assay_approval.domain.counting import Approval
-from assay_approval.domain.people import Roster
 from assay_approval.domain.signature import so_far
+from assay_approval.service.people import Roster
 from assay_approval.service.showing import Showing
-from assay_approval.service.telling import principals_of, to_approval
+from assay_approval.service.telling import to_approval
 from assay_approval.verdict import Act, Counting, SeatCount
 from assay_events.decider import NotFound
 from assay_serve.call import Context
@@ -31,11 +31,10 @@ class Explaining(Showing):
             if not steps:
                 raise NotFound(name)
             approvers = await queries.approvers(snapshot.db, _MOST_APPROVERS)
-            people = principals_of(steps) | set(approvers)
-            roster = self._roster_at(await self._people_events(snapshot, people), 0)
+        roster = await self._roster()
         state = steps[-1].state
         return api.ExplainApprovalResponse(
-            approval=to_approval(steps, roster),
+            approval=to_approval(steps, self._roster_of(steps)),
             tasks=_tasks(state, roster, approvers) if state.is_open else (),
             consistency_token=snapshot.token,
         )

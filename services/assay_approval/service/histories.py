@@ -1,6 +1,6 @@
 """The past of an aggregate, step by step: what answers are told from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -28,10 +28,11 @@ def history(
     stored: Sequence[Stored],
     deployment: str,
     up_to: int = 0,
+    admits: Callable[[Recorded], bool] = lambda _: True,
 ) -> list[Step[State]]:
     """Return the valid events of an aggregate with the state before and after each.
 
-    Up to a revision, where one is given.
+    Up to a revision, where one is given; what `admits` refuses changes no state.
     """
     folded, steps = Folded(decider.initial), list[Step[State]]()
     for each in stored:
@@ -40,6 +41,7 @@ def history(
         before = folded.state
         recorded = take(folded, decider, each, deployment)
         if recorded is not None:
+            folded.state = folded.state if admits(recorded) else before
             steps.append(Step(recorded, before, folded.state))
     return steps
 

@@ -1,31 +1,30 @@
 """What the handlers work with, and who calls them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from assay.approval.v1.approval_service_pb2_grpc import ApprovalServiceServicer
-from assay.approval.v1.events_pb2 import PolicyPublished
 from assay.approval.v1.resources_pb2 import PasskeyData
 from assay.error.v1.error_reason_pb2 import Reason
-from assay_approval.domain.known import Principal
-from assay_approval.domain.people import Roster
-from assay_approval.domain.policies import POLICIES
+from assay_approval.domain.policies import POLICIES, Policies
 from assay_approval.domain.principal import PRINCIPAL
 from assay_approval.domain.signing import Signer
 from assay_approval.ports import Surroundings
-from assay_approval.service.histories import Step, history
+from assay_approval.service.histories import Step, history, last
+from assay_approval.service.people import Roster, admits
 from assay_events import token
 from assay_events.commands import Commands
 from assay_events.decider import Decider, Event, Forbidden, Invalid, State
+from assay_events.envelope import Stored
 from assay_events.store import EventStore
 from assay_serve.call import Context, actor
+from assay_serve.directory import OPEN
 from assay_serve.postgres import Reads
+from assay_serve.rights import Rights
 from assay_serve.settings import Settings
-
-FOUNDING_NAMESPACE = "namespaces/default"
-_MOST_ACCOUNTS = 64
 
 
 class Parts(ApprovalServiceServicer):
@@ -37,6 +36,7 @@ class Parts(ApprovalServiceServicer):
         store: EventStore,
         reads: Reads,
         surroundings: Surroundings,
+        rights: Rights,
         settings: Settings,
     ) -> None:
         """Take the deployment and its owner from `settings`."""
@@ -44,58 +44,50 @@ class Parts(ApprovalServiceServicer):
         self._store = store
         self._reads = reads
         self._surroundings = surroundings
+        self._rights = rights
         self._deployment = settings.deployment
         self._owner = f"principals/{settings.owner}"
         self._passkey_origin = settings.passkey_origin
-        self._founded_until = 0
-
-    async def _founding_end(self) -> int:
-        """Return the revision of the first policy of the default namespace, 0 before there is one.
-
-        What claims to belong to the founding must be older.
-        """
-        if not self._founded_until:
-            steps = await self._history(POLICIES, FOUNDING_NAMESPACE)
-            published = (s for s in steps if isinstance(s.recorded.event, PolicyPublished))
-            first = next((step for step in published if step.counts), None)
-            self._founded_until = first.recorded.revision if first else 0
-        return self._founded_until
 
     async def _is_founding(self) -> bool:
         """Return whether no policy was ever published in the default namespace."""
-        return not await self._founding_end()
+        await self._level()
+        return not self._rights.directory.founding_end
 
     async def _freshest(self) -> str:
         """Return the token of the stream's end: a read with it sees all that was written before."""
         return token.encode(await self._store.last_revision())
 
     async def _now(self) -> datetime:
-        """Return the time by which things end: no earlier than what the policies' log has seen."""
+        """Return the time by which things end: no earlier than what the stream has seen."""
         return datetime.now(UTC)
+
+    async def _level(self) -> None:
+        """Return once the directory knows all that is written now."""
+        await self._rights.reach(await self._store.last_revision())
+
+    async def _roster(self) -> Roster:
+        """Return who may sign now, fresh."""
+        await self._level()
+        return Roster(self._rights.directory, await self._now())
 
     async def _signer(self, context: Context) -> Signer:
         """Return the caller with its keys, fresh."""
         name = caller(context)
-        roster = await self._roster([name])
-        state = roster.known[name]
+        await self._level()
+        directory = self._rights.directory
         return Signer(
             name=name,
-            person=roster.person(name),
+            accounts=directory.accounts(name),
             kind=actor(context).kind,
-            is_owner=self._owner in roster.accounts(name),
-            printed_name=state.printed_name,
-            keys=state.signing_keys,
+            is_owner=self._owner in directory.accounts(name),
+            printed_name=(await self._commands.fold(PRINCIPAL, name)).state.printed_name,
+            keys={
+                key: life.public_key
+                for key, life in directory.keys.items()
+                if life.principal == name and life.to_revision == OPEN
+            },
         )
-
-    async def _roster(self, principals: Iterable[str]) -> Roster:
-        """Return these principals, and the other accounts of the same people, fresh."""
-        known, waiting = dict[str, Principal](), [each for each in principals if each]
-        while waiting and len(known) < _MOST_ACCOUNTS:
-            name = waiting.pop()
-            if name not in known:
-                known[name] = (await self._commands.fold(PRINCIPAL, name)).state
-                waiting.extend(known[name].links)
-        return Roster(await self._now(), known)
 
     def _own_passkey(self, passkey: PasskeyData) -> PasskeyData:
         """Return what a passkey added, unless another page than this deployment's asked for it."""
@@ -112,7 +104,21 @@ class Parts(ApprovalServiceServicer):
     ) -> Sequence[Step[State]]:
         """Return the valid events of an aggregate, fresh, up to a revision where one is given."""
         stored = await self._store.read_subject(decider.subject(name))
-        return history(decider, stored, self._deployment, up_to)
+        if stored:
+            await self._rights.reach(stored[-1].revision)
+        return self._told_of(decider, stored, up_to)
+
+    def _told_of(
+        self, decider: Decider[Any, State, Event], stored: Sequence[Stored], up_to: int = 0
+    ) -> list[Step[State]]:
+        """Return the valid events, less those that no key stands for."""
+        admitted = partial(admits, self._rights.directory)
+        return history(decider, stored, self._deployment, up_to, admitted)
+
+    async def _policies_of(self, namespace: str) -> tuple[Policies, int]:
+        """Return what governs in a namespace, fresh, and the revision of its last policy."""
+        steps = await self._history(POLICIES, namespace)
+        return last(steps, POLICIES), steps[-1].recorded.revision if steps else 0
 
 
 def caller(context: Context) -> str:

@@ -5,7 +5,6 @@ from assay.approval.v1.resources_pb2 import Policy
 from assay.names import NamespaceName, PolicyName, slug
 from assay_approval import queries
 from assay_approval.domain.policies import POLICIES, PublishPolicy, newer_policy
-from assay_approval.service.histories import history
 from assay_approval.service.messages import to_policies
 from assay_approval.service.parts import Parts, caller
 from assay_events.commands import Intent
@@ -67,7 +66,8 @@ class Policies(Parts):
         """Return a namespace's policies as the read model has them."""
         subject = POLICIES.subject(namespace)
         found = await queries.events(at, [subject])
-        return dict(to_policies(history(POLICIES, found[subject], self._deployment)))
+        await self._rights.reach(at.revision)
+        return dict(to_policies(self._told_of(POLICIES, found[subject])))
 
     async def _known_number(self, name: PolicyName, etag: str, circumstances: Intent) -> int:
         """Return the number of the version that `etag` marks; 0 without one, and on a retry."""

@@ -12,7 +12,6 @@ from assay_approval import queries
 from assay_approval.domain.key import KEY, ClaimKey, aggregate_name
 from assay_approval.domain.principal import PRINCIPAL, CreatePrincipal, Enrol, Link, RevokeKey
 from assay_approval.domain.signing import check_reason
-from assay_approval.service.histories import history
 from assay_approval.service.messages import to_principal
 from assay_approval.service.parts import Parts, caller
 from assay_events.commands import Intent
@@ -80,7 +79,7 @@ class Principals(Parts):
             words = "Enrol keys for yourself: nobody else can prove to hold them."
             raise Forbidden(Reason.REASON_NOT_ALLOWED, words)
         circumstances = intent(request, context)
-        roster = await self._roster([name])
+        await self._level()
         command = Enrol(
             principal=name,
             public_key=request.public_key,
@@ -88,7 +87,7 @@ class Principals(Parts):
             record=request.record,
             signature=request.signature,
             passkey=self._own_passkey(request.passkey),
-            is_owner=self._owner in roster.accounts(name),
+            is_owner=self._owner in self._rights.directory.accounts(name),
             founding=await self._is_founding(),
             deployment=self._deployment,
             at=circumstances.time,
@@ -134,10 +133,8 @@ class Principals(Parts):
         """Return principals as the read model has them, in the order asked for."""
         subjects = [PRINCIPAL.subject(name) for name in names]
         found = await queries.events(at, subjects)
-        told = (
-            to_principal(history(PRINCIPAL, found[subject], self._deployment))
-            for subject in subjects
-        )
+        await self._rights.reach(at.revision)
+        told = (to_principal(self._told_of(PRINCIPAL, found[subject])) for subject in subjects)
         return [each for each in told if each.name]
 
     async def _claim(self, command: Enrol, circumstances: Intent) -> None:

@@ -79,8 +79,10 @@ class Roles(Parts):
         fresh, moment = request.at_least_as_fresh, request.as_of
         async with self._reads.at(fresh, moment, context) as snapshot:
             page = await queries.roles(snapshot, request)
+            await self._rights.reach(snapshot.revision)
+        directory, found = self._rights.directory, page.found
         return api.ListRolesResponse(
-            roles=page.found,
+            roles=[role for role in found if directory.gave(role.name, int(role.etag[1:-1]))],
             next_page_token=page.next_page_token,
             consistency_token=snapshot.token,
         )

@@ -9,14 +9,11 @@ from assay_approval import queries
 from assay_approval.domain import counting
 from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.commands import Command
-from assay_approval.domain.known import Principal
-from assay_approval.domain.people import Roster
-from assay_approval.domain.principal import PRINCIPAL
-from assay_approval.service.histories import Step, history, last
+from assay_approval.service.histories import Step, last
 from assay_approval.service.parts import Parts
-from assay_approval.service.telling import close_revision, principals_of, to_approval
+from assay_approval.service.people import Roster
+from assay_approval.service.telling import to_approval
 from assay_events.commands import Intent
-from assay_events.envelope import Stored
 from assay_serve.postgres import Snapshot
 
 _Steps = Sequence[Step[counting.Approval]]
@@ -43,44 +40,27 @@ class Showing(Parts):
     async def _told(self, name: str, revision: int) -> Approval:
         """Return an approval as it was at a revision, fresh."""
         steps = await self._history(APPROVAL, name, revision)
-        return to_approval(steps, await self._roster(principals_of(steps)))
+        return to_approval(steps, self._roster_of(steps))
 
     async def _shown(self, at: Snapshot, names: Sequence[str]) -> list[Approval]:
         """Return approvals as the read model has them, in the order asked for."""
-        steps = {name: each for name, each in (await self._steps(at, names)).items() if each}
-        people = {who for each in steps.values() for who in principals_of(each)}
-        events = await self._people_events(at, people)
+        found = await self._steps(at, names)
         return [
-            to_approval(steps[name], self._roster_at(events, close_revision(steps[name])))
-            for name in names
-            if name in steps
+            to_approval(found[name], self._roster_of(found[name])) for name in names if found[name]
         ]
 
     async def _steps(self, at: Snapshot, names: Sequence[str]) -> Mapping[str, _Steps]:
         """Return the past of each approval, up to the snapshot."""
-        found = await queries.events(at, [APPROVAL.subject(name) for name in names])
-        return {
-            name: history(APPROVAL, found[APPROVAL.subject(name)], self._deployment)
-            for name in names
-        }
+        subjects = {name: APPROVAL.subject(name) for name in names}
+        found = await queries.events(at, list(subjects.values()))
+        await self._rights.reach(at.revision)
+        told = {name: self._told_of(APPROVAL, found[subject]) for name, subject in subjects.items()}
+        return {name: steps if last(steps, APPROVAL).name else [] for name, steps in told.items()}
 
-    async def _people_events(
-        self, at: Snapshot, people: set[str]
-    ) -> Mapping[str, Sequence[Stored]]:
-        """Return the events of people, and of the other accounts that they are linked with."""
-        found, waiting = dict[str, Sequence[Stored]](), people
-        while waiting:
-            subjects = {name: PRINCIPAL.subject(name) for name in waiting}
-            events = await queries.events(at, list(subjects.values()))
-            found |= {name: events[subject] for name, subject in subjects.items()}
-            links = (self._principal(found[name], 0).links for name in waiting)
-            waiting = {link for each in links for link in each} - found.keys()
-        return found
-
-    def _roster_at(self, events: Mapping[str, Sequence[Stored]], revision: int) -> Roster:
-        """Return the people as they were at a revision, now where it is 0."""
-        known = {name: self._principal(stored, revision) for name, stored in events.items()}
-        return Roster(datetime.now(UTC), known)
-
-    def _principal(self, stored: Sequence[Stored], revision: int) -> Principal:
-        return last(history(PRINCIPAL, stored, self._deployment, revision), PRINCIPAL)
+    def _roster_of(self, steps: _Steps) -> Roster:
+        """Return the people as they were when the approval was decided, now while it is open."""
+        closed = (s.recorded for s in steps if s.before.is_open and not s.state.is_open)
+        decided = next(closed, None)
+        if decided is None:
+            return Roster(self._rights.directory, datetime.now(UTC))
+        return Roster(self._rights.directory, decided.time, decided.revision)

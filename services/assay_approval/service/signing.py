@@ -12,7 +12,6 @@ from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.commands import Reject, Review, Sign
 from assay_approval.domain.counting import Approval
-from assay_approval.domain.people import Roster
 from assay_approval.domain.signature import check_fits, check_may_sign, so_far
 from assay_approval.domain.signing import (
     Signer,
@@ -22,6 +21,7 @@ from assay_approval.domain.signing import (
     check_signer,
     enrolled_key,
 )
+from assay_approval.service.people import Roster
 from assay_approval.service.showing import Showing
 from assay_approval.verdict import Act
 from assay_events.commands import Intent
@@ -29,7 +29,6 @@ from assay_events.decider import Invalid
 from assay_serve.call import Context, intent, personal_text
 from assay_trust import record
 from assay_trust.display import display_text
-from assay_trust.errors import TrustError
 
 _MEANINGS = {
     Meaning.MEANING_APPROVED: record.Meaning.APPROVED,
@@ -55,7 +54,7 @@ class Signatures(Showing):
         signer = await self._signer(context)
         check_signer(signer)
         state = (await self._commands.fold(APPROVAL, name)).state
-        roster = await self._roster(_everybody(state, signer.name, request.delegator))
+        roster = await self._roster()
         act = self._act(request, state, signer, roster)
         reason = personal_text(request.reason) or PersonalText()
         if request.meaning != Meaning.MEANING_APPROVED:
@@ -76,7 +75,7 @@ class Signatures(Showing):
     ) -> api.SignApprovalResponse:
         """Add one signature; grant the approval when it completes the last step."""
         name, circumstances = _asked(request, context)
-        signing, roster = await self._signing(name, request, context, circumstances)
+        signing, roster = await self._signing(request, context, circumstances)
         command = Sign(name, signing, roster)
         return api.SignApprovalResponse(**await self._changed(name, command, circumstances))
 
@@ -85,7 +84,7 @@ class Signatures(Showing):
     ) -> api.RejectApprovalResponse:
         """Add a signature against it."""
         name, circumstances = _asked(request, context)
-        signing, roster = await self._signing(name, request, context, circumstances)
+        signing, roster = await self._signing(request, context, circumstances)
         command = Reject(name, signing, roster)
         return api.RejectApprovalResponse(**await self._changed(name, command, circumstances))
 
@@ -94,7 +93,7 @@ class Signatures(Showing):
     ) -> api.ReviewBreakGlassResponse:
         """Add the signature of a review."""
         name, circumstances = _asked(request, context)
-        signing, roster = await self._signing(name, request, context, circumstances)
+        signing, roster = await self._signing(request, context, circumstances)
         command = Review(name, signing, roster)
         return api.ReviewBreakGlassResponse(**await self._changed(name, command, circumstances))
 
@@ -129,12 +128,11 @@ class Signatures(Showing):
         return fitting
 
     async def _signing(
-        self, name: str, request: _Request, context: Context, circumstances: Intent
+        self, request: _Request, context: Context, circumstances: Intent
     ) -> tuple[Signing, Roster]:
         """Return the signature in a request, what it is judged by, and the people concerned."""
         signer = await self._signer(context)
-        state = (await self._commands.fold(APPROVAL, name)).state
-        roster = await self._roster(_everybody(state, signer.name, _delegator(request.record)))
+        roster = await self._roster()
         signing = Signing(
             signer=signer,
             record=request.record,
@@ -198,27 +196,11 @@ def _coded(request: api.PrepareSignatureRequest, state: Approval) -> list[Policy
     return list(state.request.specs) if is_rejection else []
 
 
-def _everybody(state: Approval, *others: str) -> set[str]:
-    """Return the principals that have to be known to count a signature."""
-    request = state.request
-    delegators = (act.delegator for act in state.acts)
-    mentioned = {request.submitter, request.registrant, *request.trainers, *state.signers}
-    return {name for name in {*mentioned, *delegators, *others} if name.startswith("principals/")}
-
-
 def _asked(request: _Request, context: Context) -> tuple[str, Intent]:
     """Return the approval, and the circumstances, whose reason comes with its commitment."""
     reason = _told(request.reason)
     circumstances = replace(intent(request, context), reason=reason if reason.clear else None)
     return str(ApprovalName.parse(request.name)), circumstances
-
-
-def _delegator(signed: bytes) -> str:
-    """Return whose role a record claims to be lent, empty for nobody's, and for no record."""
-    try:
-        return record.SigningRecord.from_bytes(signed).delegator
-    except TrustError:
-        return ""
 
 
 def _told(text: PersonalText) -> PersonalText:

@@ -10,9 +10,8 @@ from assay_approval.domain import counting
 from assay_approval.domain.policies import POLICIES, Policies, Version
 from assay_approval.domain.policy_form import normal
 from assay_approval.domain.simulation import outcome, would
-from assay_approval.service.histories import Step, history, last
+from assay_approval.service.histories import Step, last
 from assay_approval.service.showing import Showing
-from assay_approval.service.telling import close_revision, principals_of
 from assay_approval.signatures import policy_digest
 from assay_serve.call import Context
 from assay_serve.postgres import Snapshot
@@ -40,28 +39,27 @@ class Simulating(Showing):
             while rows := await queries.decided(snapshot.db, str(namespace), after, _AT_ONCE):
                 after = rows[-1]["revision"]
                 steps = await self._steps(snapshot, [row["name"] for row in rows])
-                await self._replay(snapshot, list(steps.values()), asked, known, answer)
+                self._replay(list(steps.values()), asked, known, answer)
         return answer
 
     async def _policies_at(self, at: Snapshot, namespace: str) -> Policies:
         subject = POLICIES.subject(namespace)
         found = await queries.events(at, [subject])
-        return last(history(POLICIES, found[subject], self._deployment), POLICIES)
+        await self._rights.reach(at.revision)
+        return last(self._told_of(POLICIES, found[subject]), POLICIES)
 
-    async def _replay(
+    def _replay(
         self,
-        at: Snapshot,
         approvals: Sequence[Sequence[Step[counting.Approval]]],
         asked: Version,
         known: Mapping[str, Version],
         answer: api.SimulatePolicyResponse,
     ) -> None:
-        people = {who for steps in approvals for who in principals_of(steps)}
-        events = await self._people_events(at, people)
         for steps in approvals:
-            roster = self._roster_at(events, close_revision(steps))
+            if not steps:
+                continue
             was = outcome([step.state for step in steps])
-            simulated, detail = would(steps[-1].state, asked, known, roster)
+            simulated, detail = would(steps[-1].state, asked, known, self._roster_of(steps))
             answer.approval_count += 1
             if simulated != was:
                 answer.flip_count += 1

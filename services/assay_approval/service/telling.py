@@ -70,21 +70,6 @@ def to_comments(steps: _Steps) -> list[Comment]:
     ]
 
 
-def principals_of(steps: _Steps) -> set[str]:
-    """Return everybody who has to be known to count an approval."""
-    state = steps[-1].state
-    delegators = {act.delegator for act in state.acts}
-    request = state.request
-    everybody = {request.submitter, request.registrant, *request.trainers, *state.signers}
-    return {name for name in everybody | delegators if name.startswith("principals/")}
-
-
-def close_revision(steps: _Steps) -> int:
-    """Return the revision up to which roles matter: that of the grant or the end, 0 while open."""
-    closed = (step for step in steps if step.before.is_open and not step.state.is_open)
-    return next((step.recorded.revision for step in closed), 0)
-
-
 def _fill(message: Approval, request: ApprovalRequested) -> None:
     """Copy what was asked, field by field of the same name."""
     for field in message.DESCRIPTOR.fields:

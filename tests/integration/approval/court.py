@@ -1,88 +1,40 @@
 """The approval service as a process, on real NATS and Postgres, and people who call it."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import grpc
-import pytest
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
 
 from assay.approval.v1 import approval_service_pb2 as api
 from assay.approval.v1.approval_service_pb2_grpc import ApprovalServiceStub
 from assay.approval.v1.resources_pb2 import (
-    Approval,
-    Key,
-    Meaning,
     Policy,
     PolicySpec,
-    Principal,
     Role,
     Standing,
 )
-from assay.metadata.v1.metadata_service_pb2 import GetModelVersionRequest, GetModelVersionResponse
 from assay.metadata.v1.resources_pb2 import ModelVersion, State
 from assay.type.v1.metric_pb2 import Metric
-from assay_events import token
 from assay_serve.embedded import identity, nats, ports, postgres
-from assay_trust import dsse, tokens
-from assay_trust.record import (
-    ENDORSEMENT_TYPE,
-    ENROLMENT_TYPE,
-    SIGNATURE_TYPE,
-    EnrolmentRecord,
-    new_nonce,
-)
-
+from assay_trust import tokens
+from tests.integration.approval.caller import NAMESPACE, Caller
+from tests.integration.approval.neighbours import Neighbours
 from tests.support import mtls
 from tests.support.scribe import DEPLOYMENT, OWNER, Scribe, writing
 from tests.unit.assay_approval.people import DIGEST, Person
 
-NAMESPACE = "namespaces/default"
 ROLES = ("approver:validator", "contributor")
 SERVING = health_pb2.HealthCheckResponse.SERVING
 _FAST = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 200))
-
-
-class Versions:
-    """A small metadata service: knows the versions that a test says."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, ModelVersion] = {}
-        self.tokens: list[str] = []
-        self.is_away = False
-
-    def get(
-        self, request: GetModelVersionRequest, context: grpc.ServicerContext
-    ) -> GetModelVersionResponse:
-        metadata = dict(context.invocation_metadata())
-        assert str(metadata["authorization"]).startswith("Bearer ")
-        self.tokens.append(request.at_least_as_fresh)
-        if self.is_away:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
-        if request.name not in self.known:
-            context.abort(grpc.StatusCode.NOT_FOUND, "no such version")
-        return GetModelVersionResponse(model_version=self.known[request.name])
-
-    def handler(self) -> grpc.GenericRpcHandler:
-        """Return the one rpc, for a server."""
-        method = grpc.unary_unary_rpc_method_handler(
-            self.get,
-            request_deserializer=GetModelVersionRequest.FromString,
-            response_serializer=GetModelVersionResponse.SerializeToString,
-        )
-        service = "assay.metadata.v1.MetadataService"
-        return grpc.method_handlers_generic_handler(service, {"GetModelVersion": method})
 
 
 @dataclass
@@ -93,8 +45,8 @@ class Court:
     bus: nats.Bus
     database: postgres.Database
     environ: dict[str, str]
-    versions: Versions
-    founder: "Caller" = field(init=False)
+    versions: Neighbours
+    founder: Caller = field(init=False)
     stub: ApprovalServiceStub = field(init=False)
     internal: ApprovalServiceStub = field(init=False)
 
@@ -166,7 +118,7 @@ class Court:
         self.enact(spec)
         return version
 
-    def someone(self, word: str = "", roles: Sequence[str] = ROLES) -> "Caller":
+    def someone(self, word: str = "", roles: Sequence[str] = ROLES) -> Caller:
         """Return a person who is known and has an enrolled key, and roles everywhere."""
         caller = Caller(self, Person(word or f"p{uuid4()}"))
         caller.create()
@@ -199,7 +151,7 @@ class Court:
         request = api.ListRolesRequest(parent=principal, at_least_as_fresh=self.level())
         return self.stub.ListRoles(request, metadata=self.user(OWNER)).roles
 
-    def link(self, one: "Caller", other: "Caller") -> None:
+    def link(self, one: Caller, other: Caller) -> None:
         """Let two accounts count as one person, as the owner."""
         request = api.LinkPrincipalRequest(name=one.name, other=other.name, reason="One human.")
         self.stub.LinkPrincipal(request, metadata=self.user(OWNER))
@@ -237,164 +189,17 @@ class Court:
             yield scribe
 
 
-@dataclass
-class Caller:
-    """A person at the service."""
-
-    court: Court
-    person: Person
-    kind: str = "human"
-
-    @property
-    def name(self) -> str:
-        return self.person.name
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        return self.court.user(self.name.removeprefix("principals/"), self.kind)
-
-    def create(self, printed_name: str = "") -> Principal:
-        principal = Principal(printed_name=printed_name or self.person.word.title(), login="x")
-        request = api.CreatePrincipalRequest(principal=principal)
-        return self.court.stub.CreatePrincipal(request, metadata=self.metadata).principal
-
-    def enrol(self, person: Person | None = None) -> Key:
-        key = person or self.person
-        record = EnrolmentRecord(
-            deployment=DEPLOYMENT,
-            principal=self.name,
-            key=f"{self.name}/keys/{key.key.rpartition('/')[2]}",
-            public_key=key.pair.public.hex(),
-            time=datetime.now(UTC).replace(microsecond=0),
-            nonce=new_nonce(),
-        ).to_bytes()
-        request = api.EnrolKeyRequest(
-            parent=self.name,
-            public_key=key.pair.public,
-            record=record,
-            signature=dsse.sign(key.pair.private, ENROLMENT_TYPE, record),
-        )
-        return self.court.stub.EnrolKey(request, metadata=self.metadata).key
-
-    def endorse(self, name: str) -> api.EndorseResponse:
-        """Put a proposal in force."""
-        request = self.request_to_endorse(name)
-        return self.court.stub.Endorse(request, metadata=self.metadata)
-
-    def request_to_endorse(self, name: str) -> api.EndorseRequest:
-        """Return the request with the caller's signature."""
-        asked = api.PrepareEndorsementRequest(name=name, key=self.person.key)
-        prepared = self.court.stub.PrepareEndorsement(asked, metadata=self.metadata)
-        return api.EndorseRequest(
-            name=name,
-            record=prepared.record,
-            signature=dsse.sign(self.person.pair.private, ENDORSEMENT_TYPE, prepared.record),
-            printed_name=prepared.printed_name,
-        )
-
-    def ask(
-        self, version: str, request_id: str = "", target: str = "", *, is_break_glass: bool = False
-    ) -> Approval:
-        """Request an approval of a version, for production unless told otherwise."""
-        target = target or f"{version.rpartition('/versions/')[0]}/stages/production"
-        request = api.RequestApprovalRequest(
-            parent=NAMESPACE,
-            approval=Approval(version=version, target=target, is_break_glass=is_break_glass),
-            request_id=request_id,
-            reason="It is better.",
-        )
-        return self.court.stub.RequestApproval(request, metadata=self.metadata).approval
-
-    def prepare(
-        self, approval: str, meaning: Meaning.ValueType = Meaning.MEANING_APPROVED, reason: str = ""
-    ) -> api.PrepareSignatureResponse:
-        request = api.PrepareSignatureRequest(
-            name=approval, meaning=meaning, key=self.person.key, reason=reason
-        )
-        return self.court.stub.PrepareSignature(request, metadata=self.metadata)
-
-    def request_to_sign(self, approval: str, reason: str = "") -> api.SignApprovalRequest:
-        prepared = self.prepare(approval, reason=reason)
-        return api.SignApprovalRequest(
-            name=approval,
-            request_id=str(uuid4()),
-            reason=prepared.reason,
-            record=prepared.record,
-            signature=dsse.sign(self.person.pair.private, SIGNATURE_TYPE, prepared.record),
-            printed_name=prepared.printed_name,
-        )
-
-    def sign(self, approval: str, reason: str = "") -> Approval:
-        request = self.request_to_sign(approval, reason)
-        return self.court.stub.SignApproval(request, metadata=self.metadata).approval
-
-    def reject(self, approval: str, reason: str) -> Approval:
-        prepared = self.prepare(approval, Meaning.MEANING_REJECTED, reason)
-        request = api.RejectApprovalRequest(
-            name=approval,
-            reason=prepared.reason,
-            record=prepared.record,
-            signature=dsse.sign(self.person.pair.private, SIGNATURE_TYPE, prepared.record),
-            printed_name=prepared.printed_name,
-        )
-        return self.court.stub.RejectApproval(request, metadata=self.metadata).approval
-
-    def revoke(self, approval: str, reason: str = "A bug.") -> Approval:
-        request = api.RevokeApprovalRequest(name=approval, reason=reason)
-        return self.court.stub.RevokeApproval(request, metadata=self.metadata).approval
-
-    def revoke_key(self, key: str = "", reason: str = "Lost.") -> Key:
-        request = api.RevokeKeyRequest(name=key or self.person.key, reason=reason)
-        return self.court.stub.RevokeKey(request, metadata=self.metadata).key
-
-    def get(self, approval: str, fresh: str = "") -> Approval:
-        request = api.GetApprovalRequest(name=approval, at_least_as_fresh=fresh)
-        return self.court.stub.GetApproval(request, metadata=self.metadata).approval
-
-    def list(
-        self, text: str, fresh: str = "", page_size: int = 0, page_token: str = ""
-    ) -> api.ListApprovalsResponse:
-        request = api.ListApprovalsRequest(
-            parent=NAMESPACE,
-            filter=text,
-            at_least_as_fresh=fresh,
-            page_size=page_size,
-            page_token=page_token,
-        )
-        return self.court.stub.ListApprovals(request, metadata=self.metadata)
-
-
-def fresh(approval: Approval) -> str:
-    """Return the token of the approval's last event."""
-    return token.encode(int(approval.etag.strip('"')))
-
-
-def refused(reason: str) -> "pytest.RaisesExc[grpc.RpcError]":
-    """Expect a refusal for a reason."""
-    return pytest.raises(grpc.RpcError, check=lambda error: reason_of(error) == reason)
-
-
-def reason_of(error: grpc.RpcError) -> str:
-    """Return the reason in a refusal, without its prefix."""
-    status = rpc_status.from_call(error)
-    assert status is not None, error
-    info = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(info)
-    return str(info.reason)
-
-
 @contextmanager
 def sitting(folder: Path) -> Iterator[Court]:
     """Run the service on fresh servers."""
     (folder / "identity").mkdir(mode=0o700)
     identity.make(folder / "identity")
-    with nats.running(folder / "nats") as bus, postgres.running(folder / "postgres") as database:
-        versions = Versions()
-        peer = grpc.server(ThreadPoolExecutor(16))
-        peer.add_generic_rpc_handlers((versions.handler(),))
-        credentials = mtls.server_credentials(folder / "identity", "metadata")
-        port = peer.add_secure_port("127.0.0.1:0", credentials)
-        peer.start()
+    neighbours = Neighbours()
+    with (
+        nats.running(folder / "nats") as bus,
+        postgres.running(folder / "postgres") as database,
+        neighbours.serving(folder / "identity") as peers,
+    ):
         environ = {
             "PATH": os.environ["PATH"],
             "ASSAY_SERVICE": "approval",
@@ -407,17 +212,14 @@ def sitting(folder: Path) -> Iterator[Court]:
             "ASSAY_OWNER": OWNER,
             "ASSAY_JWKS": str(folder / "identity" / identity.TRUSTED),
             "ASSAY_SERVICE_KEY": str(folder / "identity" / "approval.pem"),
-            "ASSAY_PEERS": f'{{"metadata": "127.0.0.1:{port}"}}',
+            "ASSAY_PEERS": json.dumps(peers),
             **mtls.environ(folder / "identity", "approval"),
         }
         _found(environ, bus)
-        court = Court(folder, bus, database, environ, versions)
-        try:
-            with serving(court):
-                court.found()
-                yield court
-        finally:
-            peer.stop(None)
+        court = Court(folder, bus, database, environ, neighbours)
+        with serving(court):
+            court.found()
+            yield court
 
 
 def _as_metadata(court: Court) -> grpc.Channel:

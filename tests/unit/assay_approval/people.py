@@ -1,5 +1,6 @@
 """People with keys, and what they ask and sign: the material of the tests of approvals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -13,12 +14,10 @@ from assay_approval.conditions import Inputs
 from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.commands import Facts, Reject, Request, Sign
 from assay_approval.domain.counting import Event
-from assay_approval.domain.known import Principal
-from assay_approval.domain.people import Roster
 from assay_approval.domain.policies import Version
-from assay_approval.domain.roles import Held
 from assay_approval.domain.signing import Signer, Signing
 from assay_approval.signatures import policy_digest
+from assay_approval.verdict import Act
 from assay_trust import dsse, keys, personal
 from assay_trust.keys import KeyPair
 from assay_trust.record import SIGNATURE_TYPE, Meaning, Named, SigningRecord
@@ -56,7 +55,7 @@ class Person:
         human = ActorKind.ACTOR_KIND_HUMAN
         return Signer(
             name=self.name,
-            person=self.name,
+            accounts=frozenset({self.name}),
             kind=human,
             is_owner=False,
             printed_name=self.word.title(),
@@ -68,14 +67,30 @@ ANN, BOB, EVE, DAN = Person("ann"), Person("bob"), Person("eve"), Person("dan")
 ROLE = "validator"
 
 
-def roster(*others: Person, role: str = ROLE, scope: str = "*") -> Roster:
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """People who have roles everywhere; of those in `same` each pair is one person."""
+
+    roles: frozenset[tuple[str, str, str]] = frozenset()
+    same: Mapping[str, str] = field(default_factory=dict)
+
+    def person(self, principal: str) -> str:
+        return self.same.get(principal, principal)
+
+    def may_sign(self, act: Act, target: str) -> bool:
+        del target
+        own = not act.delegator or (act.delegator, act.role, "") in self.roles
+        return own and (act.signer, act.role, act.delegator) in self.roles
+
+    def also(self, person: Person, role: str, delegator: str = "") -> "Roster":
+        """Return the same with another role."""
+        return replace(self, roles=self.roles | {(person.name, role, delegator)})
+
+
+def roster(*others: Person, role: str = ROLE) -> Roster:
     """Return Ann, Bob, Eve, Dan and others, who all have one approver role."""
-    held = Held("r", f"approver:{role}", scope)
-    known = {
-        person.name: Principal(name=person.name, roles={"r": held})
-        for person in (ANN, BOB, EVE, DAN, *others)
-    }
-    return Roster(NOW, known)
+    everybody = (ANN, BOB, EVE, DAN, *others)
+    return Roster(frozenset((person.name, role, "") for person in everybody))
 
 
 def text(clear: str) -> PersonalText:

@@ -76,7 +76,7 @@ def proposed(policy: PolicySpec, number: int = 1, name: str = NAME) -> PolicyPro
 
 def endorse(version: PolicyProposed, person: Person = BOB) -> EndorsePolicy:
     signed = endorsing(person, Named(version.name, version.digest))
-    return EndorsePolicy(version.name, signed, frozenset({ANN.name}))
+    return EndorsePolicy(version.name, signed)
 
 
 def published(
