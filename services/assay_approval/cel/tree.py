@@ -102,7 +102,7 @@ def _constant(number: int, parts: Sequence[Part]) -> Node:
 
 
 def _name(number: int, parts: Sequence[Part]) -> Node:
-    return Node(number, Form.NAME, _text(parts, 1).removeprefix("."))
+    return Node(number, Form.NAME, _text(parts, 1))
 
 
 def _select(number: int, parts: Sequence[Part]) -> Node:

@@ -95,6 +95,25 @@ def test_any_other_condition_is_not_and_says_why_in_a_sentence(
         ("attached.pentest.open == '0'", 'attached["pentest"]["open"] is missing.'),
         ("1 / 0 == 1", "It can't be evaluated: divide by zero."),
         ("false", "It is false."),
+        ('.scan.verdict == "malicious"', 'It is false: scan.verdict is "clean".'),
+        (
+            '1 / 0 == 1 && version.metrics["f1"] > 0.1',
+            "It can't be evaluated: divide by zero.",
+        ),
+        (
+            "has(version.metrics.auc) && version.metrics.latency > 90.0",
+            'It is false: version.metrics["latency"] is 12.5.',
+        ),
+        (
+            (
+                'scan.critical > 0 || version.number > 9 || card.limits != "" || version.external'
+                ' || model.tier == ""'
+            ),
+            (
+                'It is false: scan.critical is 0, version.number is 3, card.limits is "",'
+                " version.external is false."
+            ),
+        ),
         (
             'scan.verdict != "clean" || model.tier == "low"',
             'It is false: scan.verdict is "clean", model.tier is "high".',
