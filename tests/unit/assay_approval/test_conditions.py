@@ -71,11 +71,13 @@ def verdict_of(expression: str, inputs: Inputs) -> tuple[bool, str]:
     return verdict.satisfied, verdict.detail
 
 
+@pytest.mark.requirement("W6")
 @pytest.mark.parametrize("expression", sample.SATISFIED)
 def test_a_true_condition_is_satisfied_and_needs_no_words(expression: str, inputs: Inputs) -> None:
     assert verdict_of(expression, inputs) == (True, "")
 
 
+@pytest.mark.requirement("W6")
 @pytest.mark.parametrize("expression", sample.UNSATISFIED)
 def test_any_other_condition_is_not_and_says_why_in_a_sentence(
     expression: str, inputs: Inputs
