@@ -17,14 +17,14 @@ BREAK_GLASS_STEP = "break-glass"
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One person's signature on an approval, which holds by itself."""
+    """One person's signature on an approval, which holds by itself; no key where none was made."""
 
     signer: str
     step: str
     role: str
     delegator: str
     is_approval: bool
-    revision: int = 0
+    key: str = ""
 
 
 class People(Protocol):
@@ -35,7 +35,7 @@ class People(Protocol):
         ...
 
     def may_sign(self, act: Act, target: str) -> bool:
-        """Return whether the signer has, or was lent, the role of the act where `target` is."""
+        """Return whether the key is in force, and the role of the act is the signer's, or lent."""
         ...
 
 

@@ -102,7 +102,7 @@ class Approval:
         return self.ends is not None and at >= self.ends
 
 
-def act_of(signature: SignatureEvent, revision: int = 0) -> Act:
+def act_of(signature: SignatureEvent) -> Act:
     """Return a signature that holds as it is counted."""
     record = SigningRecord.from_bytes(signature.record)
     return Act(
@@ -111,7 +111,7 @@ def act_of(signature: SignatureEvent, revision: int = 0) -> Act:
         role=record.role,
         delegator=record.delegator,
         is_approval=isinstance(signature, ApprovalSigned),
-        revision=revision,
+        key=signature.key,
     )
 
 
@@ -172,11 +172,9 @@ def _attached(state: Approval, event: EvidenceAttached) -> Approval:
     if not state.is_open:
         return state
     told = {each.name: each for each in event.conditions}
-    unmet = {
-        name: told[name].detail if name in told else detail
-        for name, detail in state.unmet.items()
-        if name not in told or not told[name].is_satisfied
-    }
+    unmet = {name: detail for name, detail in state.unmet.items() if name not in told}
+    asked_for = {each.name for each in state.request.conditions}
+    unmet |= {n: told[n].detail for n in asked_for & told.keys() if not told[n].is_satisfied}
     return replace(state, evidence=(*state.evidence, event), unmet=unmet)
 
 

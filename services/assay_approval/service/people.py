@@ -33,7 +33,10 @@ class Roster:
         return self.directory.person(principal)
 
     def may_sign(self, act: Act, target: str) -> bool:
-        """Return whether the signer had, or was lent, the role of the act where `target` is."""
+        """Return whether the key was in force, and the role of the act the signer's, or lent."""
+        life = self.directory.keys.get(act.key)
+        if life is not None and not life.may_sign_at(self.revision):
+            return False
         mine = {held.delegator for held in self.roles(act.signer, act.role, target) if act.role}
         own = self.roles(act.delegator, act.role, target) if act.delegator else ()
         return act.delegator in mine and (

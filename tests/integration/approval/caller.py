@@ -1,12 +1,12 @@
 """A person at the approval service."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypedDict, Unpack
 from uuid import uuid4
 
 from assay.approval.v1 import approval_service_pb2 as api
-from assay.approval.v1.resources_pb2 import Approval, Key, Meaning, Principal
+from assay.approval.v1.resources_pb2 import Approval, Evidence, Key, Meaning, Principal, Role
 from assay_trust import dsse
 from assay_trust.record import (
     ENDORSEMENT_TYPE,
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from tests.integration.approval.court import Court
 
 NAMESPACE = "namespaces/default"
+
+
+class Said(TypedDict, total=False):
+    """What a signer may say of a signature."""
+
+    step: str
+    role: str
+    delegator: str
+    reason_code: str
 
 
 @dataclass
@@ -93,15 +102,22 @@ class Caller:
         return self.court.stub.RequestApproval(request, metadata=self.metadata).approval
 
     def prepare(
-        self, approval: str, meaning: Meaning.ValueType = Meaning.MEANING_APPROVED, reason: str = ""
+        self,
+        approval: str,
+        meaning: Meaning.ValueType = Meaning.MEANING_APPROVED,
+        reason: str = "",
+        **said: Unpack[Said],
     ) -> api.PrepareSignatureResponse:
+        """Ask what to sign; `said` are step, role, delegator and reason_code."""
         request = api.PrepareSignatureRequest(
-            name=approval, meaning=meaning, key=self.person.key, reason=reason
+            name=approval, meaning=meaning, key=self.person.key, reason=reason, **said
         )
         return self.court.stub.PrepareSignature(request, metadata=self.metadata)
 
-    def request_to_sign(self, approval: str, reason: str = "") -> api.SignApprovalRequest:
-        prepared = self.prepare(approval, reason=reason)
+    def request_to_sign(
+        self, approval: str, reason: str = "", **said: Unpack[Said]
+    ) -> api.SignApprovalRequest:
+        prepared = self.prepare(approval, reason=reason, **said)
         return api.SignApprovalRequest(
             name=approval,
             request_id=str(uuid4()),
@@ -111,12 +127,12 @@ class Caller:
             printed_name=prepared.printed_name,
         )
 
-    def sign(self, approval: str, reason: str = "") -> Approval:
-        request = self.request_to_sign(approval, reason)
+    def sign(self, approval: str, reason: str = "", **said: Unpack[Said]) -> Approval:
+        request = self.request_to_sign(approval, reason, **said)
         return self.court.stub.SignApproval(request, metadata=self.metadata).approval
 
-    def reject(self, approval: str, reason: str) -> Approval:
-        prepared = self.prepare(approval, Meaning.MEANING_REJECTED, reason)
+    def reject(self, approval: str, reason: str, **said: Unpack[Said]) -> Approval:
+        prepared = self.prepare(approval, Meaning.MEANING_REJECTED, reason, **said)
         request = api.RejectApprovalRequest(
             name=approval,
             reason=prepared.reason,
@@ -126,8 +142,45 @@ class Caller:
         )
         return self.court.stub.RejectApproval(request, metadata=self.metadata).approval
 
-    def revoke(self, approval: str, reason: str = "A bug.") -> Approval:
-        request = api.RevokeApprovalRequest(name=approval, reason=reason)
+    def review(self, approval: str, reason: str = "It was right.") -> Approval:
+        """Sign that a break-glass grant was looked at."""
+        prepared = self.prepare(approval, Meaning.MEANING_REVIEWED, reason)
+        request = api.ReviewBreakGlassRequest(
+            name=approval,
+            reason=prepared.reason,
+            record=prepared.record,
+            signature=dsse.sign(self.person.pair.private, SIGNATURE_TYPE, prepared.record),
+            printed_name=prepared.printed_name,
+        )
+        return self.court.stub.ReviewBreakGlass(request, metadata=self.metadata).approval
+
+    def attach(self, approval: str, sort: str, **claims: str) -> Approval:
+        """Bring evidence forward."""
+        request = api.AttachEvidenceRequest(
+            name=approval, evidence=Evidence(type=sort, claims=claims)
+        )
+        return self.court.stub.AttachEvidence(request, metadata=self.metadata).approval
+
+    def lend(self, other: "Caller", role: str, seconds: float = 3600) -> Role:
+        """Lend one of the caller's roles."""
+        request = api.DelegateRoleRequest(parent=other.name, role=role)
+        request.expire_time.FromDatetime(datetime.now(UTC) + timedelta(seconds=seconds))
+        return self.court.stub.DelegateRole(request, metadata=self.metadata).role
+
+    def withdraw(self, approval: str, reason: str = "Wrong version.") -> Approval:
+        request = api.WithdrawApprovalRequest(name=approval, reason=reason)
+        return self.court.stub.WithdrawApproval(request, metadata=self.metadata).approval
+
+    def suspend(self, approval: str, reason: str = "Looks odd.", code: str = "") -> Approval:
+        request = api.SuspendApprovalRequest(name=approval, reason=reason, code=code)
+        return self.court.stub.SuspendApproval(request, metadata=self.metadata).approval
+
+    def resume(self, approval: str, reason: str = "It was fine.") -> Approval:
+        request = api.ResumeApprovalRequest(name=approval, reason=reason)
+        return self.court.stub.ResumeApproval(request, metadata=self.metadata).approval
+
+    def revoke(self, approval: str, reason: str = "A bug.", code: str = "") -> Approval:
+        request = api.RevokeApprovalRequest(name=approval, reason=reason, code=code)
         return self.court.stub.RevokeApproval(request, metadata=self.metadata).approval
 
     def revoke_key(self, key: str = "", reason: str = "Lost.") -> Key:

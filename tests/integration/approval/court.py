@@ -24,6 +24,7 @@ from assay.approval.v1.resources_pb2 import (
 )
 from assay.metadata.v1.resources_pb2 import ModelVersion, State
 from assay.type.v1.metric_pb2 import Metric
+from assay_events import token
 from assay_serve.embedded import identity, nats, ports, postgres
 from assay_trust import tokens
 from tests.integration.approval.caller import NAMESPACE, Caller
@@ -110,11 +111,11 @@ class Court:
         self.publish(version, quorum)
         return version
 
-    def ruled(self, **fields: object) -> str:
-        """Return a version under a policy of its own that says what `fields` say."""
+    def ruled(self, said: PolicySpec) -> str:
+        """Return a version under a policy of its own that says so of its stage `production`."""
         version = self.register()
         spec = PolicySpec(models=[version.split("/")[3]], stages=["production"])
-        spec.MergeFrom(PolicySpec(**fields))  # type: ignore[arg-type]
+        spec.MergeFrom(said)
         self.enact(spec)
         return version
 
@@ -146,24 +147,18 @@ class Court:
         request = api.RemoveRoleRequest(name=role.name, reason="Moved on.")
         return self.stub.RemoveRole(request, metadata=self.user(OWNER)).role
 
-    def roles(self, principal: str) -> Sequence[Role]:
-        """Return the roles that somebody has now."""
-        request = api.ListRolesRequest(parent=principal, at_least_as_fresh=self.level())
+    def roles(self, principal: str, role: Role, revision: int = 0) -> Sequence[Role]:
+        """Return the roles that somebody has, after `role` was given, or taken."""
+        seen = token.encode(int(role.etag.strip('"')))
+        request = api.ListRolesRequest(parent=principal, at_least_as_fresh=seen)
+        if revision:
+            request.as_of.revision = revision
         return self.stub.ListRoles(request, metadata=self.user(OWNER)).roles
 
     def link(self, one: Caller, other: Caller) -> None:
         """Let two accounts count as one person, as the owner."""
         request = api.LinkPrincipalRequest(name=one.name, other=other.name, reason="One human.")
         self.stub.LinkPrincipal(request, metadata=self.user(OWNER))
-
-    def level(self) -> str:
-        """Return a token of what is written now."""
-        request = api.CheckGrantRequest(
-            target=f"{NAMESPACE}/models/none/stages/production",
-            version=f"{NAMESPACE}/models/none/versions/1",
-            manifest_digest=DIGEST,
-        )
-        return self.internal.CheckGrant(request, metadata=self.service()).consistency_token
 
     def found(self) -> None:
         """Let the founder be the one who endorses, and end the founding with a first policy."""
