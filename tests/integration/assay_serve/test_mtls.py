@@ -71,12 +71,14 @@ def as_approval(toy: Running) -> tuple[tuple[str, str], ...]:
     return bearer(toy.trust.service("approval", "metadata"))
 
 
+@pytest.mark.requirement("V2")
 async def test_a_service_gets_in_with_its_certificate_and_its_token(toy: Running) -> None:
     issued = certificates.issue(authority_of(toy), DEPLOYMENT, "approval", NOW)
     async with showing(toy, issued) as stub:
         await stub.GetModel(ASK, metadata=as_approval(toy), timeout=10)
 
 
+@pytest.mark.requirement("V2")
 async def test_a_certificate_of_another_ca_opens_nothing(toy: Running) -> None:
     foreign = certificates.new_authority(DEPLOYMENT, NOW)
     issued = certificates.issue(foreign, DEPLOYMENT, "approval", NOW)
@@ -101,6 +103,7 @@ async def assert_shut_out(toy: Running, issued: Issued) -> None:
     assert caught.value.code() == Code.UNAVAILABLE
 
 
+@pytest.mark.requirement("V2")
 async def test_nobody_gets_in_without_a_certificate(toy: Running) -> None:
     roots = authority_of(toy).certificate.public_bytes(Encoding.PEM)
     async with at(toy, grpc.ssl_channel_credentials(roots)) as stub:
@@ -109,6 +112,7 @@ async def test_nobody_gets_in_without_a_certificate(toy: Running) -> None:
     assert caught.value.code() == Code.UNAVAILABLE
 
 
+@pytest.mark.requirement("V2")
 async def test_plain_text_is_not_understood_there(toy: Running) -> None:
     async with grpc.aio.insecure_channel(toy.internal, mtls.OPTIONS) as channel:
         stub = MetadataServiceStub(channel)

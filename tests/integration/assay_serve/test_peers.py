@@ -128,6 +128,7 @@ def test_a_peer_without_an_address_is_named(tmp_path: Path) -> None:
         PeerChannels("metadata", DEPLOYMENT, key, certificate, {}).channel("audit")
 
 
+@pytest.mark.requirement("V2")
 async def test_a_peer_must_show_the_certificate_of_the_service_that_is_called(toy: Running) -> None:
     folder, peers = toy.trust.folder, {"audit": toy.internal}
     certificate = mtls.certificate(folder, "approval")
@@ -138,6 +139,7 @@ async def test_a_peer_must_show_the_certificate_of_the_service_that_is_called(to
     await channels.close()
 
 
+@pytest.mark.requirement("V2")
 async def test_a_peer_with_a_certificate_of_another_ca_is_not_called(
     toy: Running, tmp_path: Path
 ) -> None:
