@@ -6,8 +6,16 @@ service's view of who may do what ask the same functions.
 
 import hmac
 from functools import lru_cache
+from typing import assert_never
 
-from assay.approval.v1.events_pb2 import KeyEnrolled, KeyProposed, RoleGranted, RoleProposed
+from assay import times
+from assay.approval.v1.events_pb2 import (
+    KeyEnrolled,
+    KeyProposed,
+    PolicyPublished,
+    RoleGranted,
+    RoleProposed,
+)
 from assay.approval.v1.resources_pb2 import Endorsement, PasskeyData
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_trust import canonical, digests, dsse, keys, personal, webauthn
@@ -53,11 +61,30 @@ def key_subject(event: KeyProposed | KeyEnrolled) -> Named:
     return Named(event.name, digests.sha256(event.record))
 
 
+def is_endorsed(event: KeyEnrolled | RoleGranted | PolicyPublished) -> bool:
+    """Return whether the endorsement in an event holds, and is of what the event puts in force."""
+    try:
+        return endorsed(event.endorsement) == _subject(event)
+    except TrustError:
+        return False
+
+
 def is_in_force(event: RoleGranted) -> bool:
     """Return whether a role was given rightly: at the founding, lent, or with an endorsement."""
-    if event.founding or event.delegator:
-        return True
-    return endorsed(event.endorsement) == role_subject(event)
+    if not times.are_sound(event):
+        return False
+    return event.founding or bool(event.delegator) or is_endorsed(event)
+
+
+def _subject(event: KeyEnrolled | RoleGranted | PolicyPublished) -> Named:
+    match event:
+        case KeyEnrolled():
+            return key_subject(event)
+        case RoleGranted():
+            return role_subject(event)
+        case PolicyPublished():
+            return Named(event.name, event.digest)
+    assert_never(event)
 
 
 def is_proven(event: KeyEnrolled | KeyProposed) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from assay import times
 from assay.approval.v1.events_pb2 import (
     KeyEnrolled,
     KeyRevoked,
@@ -17,10 +18,9 @@ from assay.approval.v1.events_pb2 import (
     RoleGranted,
     RoleRemoved,
 )
-from assay.endorsements import endorsed, is_proven, key_subject, role_subject
+from assay.endorsements import is_endorsed, is_proven
 from assay_events import admission, codec
 from assay_events.envelope import Stored
-from assay_trust.record import Named
 
 OPEN = 2**63 - 1
 FOUNDING_NAMESPACE = "namespaces/default"
@@ -140,8 +140,7 @@ class Directory:
         return any((each.name, each.from_revision) == (role, revision) for each in own)
 
     def _policy_published(self, event: PolicyPublished, revision: int) -> None:
-        subject, barred = Named(event.name, event.digest), self.accounts(event.proposer)
-        if not self._is_backed(event, subject, barred, revision):
+        if not self._is_backed(event, self.accounts(event.proposer), revision):
             return
         self.policies.add(revision)
         if not self.founding_end and event.name.startswith(f"{FOUNDING_NAMESPACE}/"):
@@ -151,7 +150,7 @@ class Directory:
         principal = event.name.rpartition("/keys/")[0]
         if event.name in self.keys or not is_proven(event):
             return
-        if self._is_backed(event, key_subject(event), self.accounts(principal), revision):
+        if self._is_backed(event, self.accounts(principal), revision):
             self.keys[event.name] = KeyLife(principal, event.public_key, revision)
 
     def _revoked(self, event: KeyRevoked, revision: int) -> None:
@@ -163,7 +162,7 @@ class Directory:
         principal = event.name.rpartition("/roles/")[0]
         is_lent = bool(event.delegator) and self._may_lend(event, revision)
         barred = self.accounts(principal) | self.accounts(event.giver)
-        if not is_lent and not self._is_backed(event, role_subject(event), barred, revision):
+        if not is_lent and not self._is_backed(event, barred, revision):
             return
         expires = event.expire_time.ToDatetime(tzinfo=UTC) if is_lent else None
         self._end(principal, event.name, revision)
@@ -190,9 +189,7 @@ class Directory:
             for each in self._tenures.get(principal, ())
         ]
 
-    def _is_backed(
-        self, event: _Endorsed, subject: Named, barred: frozenset[str], revision: int
-    ) -> bool:
+    def _is_backed(self, event: _Endorsed, barred: frozenset[str], revision: int) -> bool:
         """Return whether it belongs to the founding, or another person's key stands for it."""
         if event.founding:
             return not self.founding_end
@@ -201,7 +198,7 @@ class Directory:
             self.could_sign(given.signer, given.key, given.public_key, revision)
             and given.signer not in barred
             and self._may_endorse(given.signer, revision)
-            and endorsed(given) == subject
+            and is_endorsed(event)
         )
 
     def _may_endorse(self, principal: str, revision: int) -> bool:
@@ -216,9 +213,13 @@ class Directory:
     def _may_lend(self, event: RoleGranted, revision: int) -> bool:
         """Return whether who lends a role has it."""
         own: Iterable[Tenure] = self._tenures.get(event.delegator, ())
-        return event.HasField("expire_time") and any(
-            (each.role, each.scope, each.delegator, each.to_revision)
-            == (event.role, event.scope, "", OPEN)
-            and each.from_revision < revision
-            for each in own
+        return (
+            event.HasField("expire_time")
+            and times.are_sound(event)
+            and any(
+                (each.role, each.scope, each.delegator, each.to_revision)
+                == (event.role, event.scope, "", OPEN)
+                and each.from_revision < revision
+                for each in own
+            )
         )

@@ -8,6 +8,7 @@ from typing import TypeAlias, assert_never
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from assay import times
 from assay.approval.v1.events_pb2 import (
     ApprovalCommented,
     ApprovalExpired,
@@ -109,7 +110,9 @@ def _of_approval(recorded: Recorded) -> Iterator[Write]:
 def _of_state(recorded: Recorded) -> Iterator[Write]:
     """Yield the state that an event gives an approval, and what is to be done about it when."""
     event, name = recorded.event, recorded.name
-    state = _STATES.get(type(event)) if event is not None else None
+    if event is None or not times.are_sound(event):
+        return
+    state = _STATES.get(type(event))
     if isinstance(event, ApprovalRejected) and event.is_closing:
         state = "REJECTED"
     if state is None:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, assert_never
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from assay import times
 from assay.approval.v1.events_pb2 import (
     ApprovalRejected,
     ApprovalRequested,
@@ -38,7 +39,7 @@ def asked(event: ApprovalRequested) -> str:
     try:
         policies = [Named(policy.name, policy.digest) for policy in event.policies]
         subject = Named(event.version, event.manifest_digest)
-        if not policies or event.quorum < 1:
+        if not policies or event.quorum < 1 or not times.are_sound(event):
             return ""
         if event.evidence_digest != digests.sha256(event.evidence):
             return ""

@@ -224,6 +224,12 @@ def quorum_of(spec: PolicySpec, *, is_break_glass: bool = False) -> int:
     return sum(seat.count for step in steps for seat in step.seats)
 
 
+def valid_seconds(specs: Iterable[PolicySpec], *, is_break_glass: bool = False) -> int:
+    """Return for how long a grant under policies holds at most, 0 for ever."""
+    ways = (spec.break_glass if is_break_glass else spec for spec in specs)
+    return min((way.valid_seconds for way in ways if way.valid_seconds), default=0)
+
+
 def pinned(spec: PolicySpec) -> PolicySpec:
     """Return what an approval keeps of a policy: all but its conditions and description."""
     kept = PolicySpec()

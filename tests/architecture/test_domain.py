@@ -14,7 +14,7 @@ ALLOWED = re.compile(
     | assay\.names(\..*)?                # names are values
     | assay_trust(\..*)?                 # pure: bytes in, verdict out
     | assay_\w+\.domain(\..*)?           # which service, import-linter says
-    | assay\.endorsements(\..*)?         # pure: what a second person's signature covers
+    | assay\.(endorsements|times)(\..*)?  # pure: what a second person's signature covers
     | assay_approval\.(signatures|verdict|conditions)(\..*)?  # what rules and read model share
     | immutables(\..*)?                 # persistent maps
     | google\.protobuf(\..*)?

@@ -7,6 +7,7 @@ from typing import TypeAlias, assert_never
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from assay import times
 from assay.approval.v1.events_pb2 import (
     ApprovalCommented,
     ApprovalExpired,
@@ -204,6 +205,8 @@ def _granted(state: Approval, event: ApprovalGranted) -> Approval:
     )
     approvals = sum(isinstance(each, ApprovalSigned) for each in state.signatures)
     if not state.is_open or not is_of_this or approvals < state.quorum or state.unmet:
+        return state
+    if not times.are_sound(event):
         return state
     return replace(
         state,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from assay import names
@@ -12,8 +12,9 @@ from assay_approval.conditions import Inputs
 from assay_approval.domain.counting import Approval, act_of
 from assay_approval.domain.policies import Policies, Target, Version, governing
 from assay_approval.domain.requesting import claims_of, evaluate
+from assay_approval.domain.signing import CLOCK_TOLERANCE
 from assay_approval.signatures import SignatureEvent
-from assay_approval.verdict import People, count, pinned
+from assay_approval.verdict import People, count, pinned, valid_seconds
 from assay_trust.errors import TrustError
 from assay_trust.record import SigningRecord
 
@@ -44,10 +45,11 @@ class KeyLife(Protocol):
 class Evidence:
     """What a grant rests on: when each signer signed, how long each key lived, who had which role.
 
-    `people` are as they were when the last signature was made.
+    `people` are as they were when it was granted, at `granted_at`.
     """
 
     deployment: str
+    granted_at: datetime
     signed_at: Mapping[str, int]
     keys: Mapping[str, KeyLife]
     people: People
@@ -72,6 +74,8 @@ def is_earned(approval: Approval, policies: Policies, evidence: Evidence) -> boo
     versions = _pinned(approval, policies)
     if not versions or not _are_met(approval, versions):
         return False
+    if not _ends_in_time(approval, versions, evidence.granted_at):
+        return False
     request = ApprovalRequested()
     request.CopyFrom(approval.request)
     del request.specs[:]
@@ -88,6 +92,16 @@ def _pinned(approval: Approval, policies: Policies) -> Sequence[Version]:
     if digests != [policy.digest for policy in approval.request.policies]:
         return []
     return versions
+
+
+def _ends_in_time(approval: Approval, versions: Sequence[Version], granted_at: datetime) -> bool:
+    """Return whether the grant says no later end than its policies let it have."""
+    specs = [version.spec for version in versions]
+    valid = valid_seconds(specs, is_break_glass=approval.request.is_break_glass)
+    if not valid:
+        return True
+    latest = granted_at + timedelta(seconds=valid) + CLOCK_TOLERANCE
+    return approval.ends is not None and approval.ends <= latest
 
 
 def _are_met(approval: Approval, versions: Sequence[Version]) -> bool:

@@ -14,7 +14,7 @@ from assay.approval.v1.events_pb2 import (
     RoleProposed,
     RoleRemoved,
 )
-from assay.endorsements import endorsed, is_in_force, is_proven, key_subject
+from assay.endorsements import is_endorsed, is_in_force, is_proven
 from assay.type.v1.actor_pb2 import ActorKind
 from assay_approval.domain import roles
 from assay_approval.domain.roles import Held
@@ -96,7 +96,7 @@ def _key_proposed(state: Principal, event: KeyProposed) -> Principal:
 def _enrolled(state: Principal, event: KeyEnrolled) -> Principal:
     if not _may_have_key(state, event) or event.name in state.keys:
         return state
-    if not event.founding and endorsed(event.endorsement) != key_subject(event):
+    if not event.founding and not is_endorsed(event):
         return state
     return replace(
         state,

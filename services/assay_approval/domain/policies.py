@@ -7,7 +7,7 @@ from typing import TypeAlias, assert_never
 from assay import names
 from assay.approval.v1.events_pb2 import PolicyProposed, PolicyPublished
 from assay.approval.v1.resources_pb2 import PolicySpec
-from assay.endorsements import endorsed
+from assay.endorsements import is_endorsed
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay_approval.domain.endorsing import Endorsing, endorse
@@ -165,7 +165,7 @@ def _published(state: Policies, event: PolicyPublished) -> Policies:
     if number != str(event.number) or not is_newer or not is_sealed(event.spec, event.digest):
         return state
     is_first = event.founding and not state.newest
-    if not is_first and endorsed(event.endorsement) != policy_subject(event):
+    if not is_first and not is_endorsed(event):
         return state
     version = Version(event.name, event.number, event.digest, event.spec, event.founding)
     return replace(

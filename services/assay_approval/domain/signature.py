@@ -22,7 +22,7 @@ from assay_approval.domain.signing import (
     read_record,
 )
 from assay_approval.domain.state import check_open, existing
-from assay_approval.verdict import Act, Counting, People
+from assay_approval.verdict import Act, Counting, People, valid_seconds
 from assay_events.decider import Forbidden, Refusal, Rejection
 from assay_trust.digests import sha256
 from assay_trust.display import display_text
@@ -155,8 +155,7 @@ def _grant(state: Approval, signers: Sequence[str], at: datetime) -> ApprovalGra
         target=request.target,
         signers=signers,
     )
-    ways = [spec.break_glass if request.is_break_glass else spec for spec in request.specs]
-    valid = min((way.valid_seconds for way in ways if way.valid_seconds), default=0)
+    valid = valid_seconds(request.specs, is_break_glass=request.is_break_glass)
     before = max((spec.recertify_before_seconds for spec in request.specs), default=0)
     if valid:
         granted.expire_time.FromDatetime(at + timedelta(seconds=valid))

@@ -73,7 +73,9 @@ class Grants(Parts):
         )
         directory, recorded = self._rights.directory, granted.recorded
         people = Roster(directory, recorded.time, recorded.revision)
-        evidence = Evidence(self._deployment, signed_at(steps), directory.keys, people)
+        evidence = Evidence(
+            self._deployment, recorded.time, signed_at(steps), directory.keys, people
+        )
         return approval if is_earned(approval, policies, evidence) else None
 
 

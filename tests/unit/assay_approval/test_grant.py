@@ -1,14 +1,18 @@
 """What a grant must still be when it is asked about."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from assay import names
+from assay.approval.v1.events_pb2 import ApprovalRequested
+from assay.approval.v1.resources_pb2 import PolicySpec
 from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.counting import Approval
 from assay_approval.domain.grant import Entry, Evidence, is_candidate, is_earned
 from assay_approval.domain.policies import Policies, Target, Version
+from assay_approval.signatures import policy_digest
 from assay_serve.directory import OPEN, KeyLife
 from tests.unit.assay_approval.people import (
     BOB,
@@ -42,7 +46,7 @@ def published(*versions: Version) -> Policies:
 POLICY = published(policy(quorum=2))
 GRANTED = APPROVAL.fold(history(request(), sign(BOB, asked()), sign(EVE, asked())))
 LIVES = {person.key: KeyLife(person.name, person.pair.public, 2) for person in (BOB, EVE)}
-EVIDENCE = Evidence(DEPLOYMENT, {BOB.name: 10, EVE.name: 11}, LIVES, roster())
+EVIDENCE = Evidence(DEPLOYMENT, NOW, {BOB.name: 10, EVE.name: 11}, LIVES, roster())
 
 
 def with_life(person: Person, life: KeyLife) -> Evidence:
@@ -96,6 +100,20 @@ def test_the_quorum_is_the_policys_whatever_the_request_says() -> None:
     state = APPROVAL.fold([weak, signed(BOB, weak), granted(weak, BOB)])
     assert is_candidate(state, ENTRY, POLICY, NOW)
     assert not is_earned(state, POLICY, EVIDENCE)
+
+
+def test_a_grant_ends_no_later_than_its_policy_lets_it() -> None:
+    spec = PolicySpec(models=["*"], stages=["production"], quorum=2, valid_seconds=60)
+    version = Version(policy().name, 1, policy_digest(spec), spec)
+    of = APPROVAL.decide(replace(request(), policies=(version,)), APPROVAL.initial)[0]
+    assert isinstance(of, ApprovalRequested)
+    signatures, grant = [signed(BOB, of), signed(EVE, of)], granted(of, BOB, EVE)
+    for end, counts in ((NOW + timedelta(seconds=60), True), (NOW + timedelta(days=1), False)):
+        grant.expire_time.FromDatetime(end)
+        state = APPROVAL.fold([of, *signatures, grant])
+        assert is_earned(state, published(version), EVIDENCE) is counts
+    grant.ClearField("expire_time")
+    assert not is_earned(APPROVAL.fold([of, *signatures, grant]), published(version), EVIDENCE)
 
 
 def test_a_policy_that_was_never_published_gives_no_grant() -> None:
