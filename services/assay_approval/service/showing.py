@@ -11,7 +11,7 @@ from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.commands import Command
 from assay_approval.service.histories import Step, last
 from assay_approval.service.parts import Parts
-from assay_approval.service.people import Roster
+from assay_approval.service.people import NOW, Roster
 from assay_approval.service.telling import to_approval
 from assay_events.commands import Intent
 from assay_serve.postgres import Snapshot
@@ -40,13 +40,15 @@ class Showing(Parts):
     async def _told(self, name: str, revision: int) -> Approval:
         """Return an approval as it was at a revision, fresh."""
         steps = await self._history(APPROVAL, name, revision)
-        return to_approval(steps, self._roster_of(steps))
+        return to_approval(steps, self._roster_of(steps, revision))
 
     async def _shown(self, at: Snapshot, names: Sequence[str]) -> list[Approval]:
         """Return approvals as the read model has them, in the order asked for."""
         found = await self._steps(at, names)
         return [
-            to_approval(found[name], self._roster_of(found[name])) for name in names if found[name]
+            to_approval(found[name], self._roster_of(found[name], at.revision))
+            for name in names
+            if found[name]
         ]
 
     async def _steps(self, at: Snapshot, names: Sequence[str]) -> Mapping[str, _Steps]:
@@ -57,10 +59,10 @@ class Showing(Parts):
         told = {name: self._told_of(APPROVAL, found[subject]) for name, subject in subjects.items()}
         return {name: steps if last(steps, APPROVAL).name else [] for name, steps in told.items()}
 
-    def _roster_of(self, steps: _Steps) -> Roster:
-        """Return the people as they were when the approval was decided, now while it is open."""
+    def _roster_of(self, steps: _Steps, revision: int = NOW) -> Roster:
+        """Return the people as they were when it was decided, at a revision while it is open."""
         closed = (s.recorded for s in steps if s.before.is_open and not s.state.is_open)
         decided = next(closed, None)
         if decided is None:
-            return Roster(self._rights.directory, datetime.now(UTC))
+            return Roster(self._rights.directory, datetime.now(UTC), revision)
         return Roster(self._rights.directory, decided.time, decided.revision)

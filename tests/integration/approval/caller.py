@@ -89,7 +89,13 @@ class Caller:
         )
 
     def ask(
-        self, version: str, request_id: str = "", target: str = "", *, is_break_glass: bool = False
+        self,
+        version: str,
+        request_id: str = "",
+        target: str = "",
+        *,
+        is_break_glass: bool = False,
+        timeout: float = 30.0,
     ) -> Approval:
         """Request an approval of a version, for production unless told otherwise."""
         target = target or f"{version.rpartition('/versions/')[0]}/stages/production"
@@ -99,7 +105,8 @@ class Caller:
             request_id=request_id,
             reason="It is better.",
         )
-        return self.court.stub.RequestApproval(request, metadata=self.metadata).approval
+        stub, metadata = self.court.stub, self.metadata
+        return stub.RequestApproval(request, metadata=metadata, timeout=timeout).approval
 
     def prepare(
         self,

@@ -19,7 +19,7 @@ from tests.support.scribe import OWNER
 OPEN, GRANTED = ApprovalState.APPROVAL_STATE_OPEN, ApprovalState.APPROVAL_STATE_GRANTED
 ONE_THEN_ONE = PolicySpec(
     steps=[
-        Step(id="validation", seats=[Seat(role="validator", count=1)]),
+        Step(id="validation", seats=[Seat(role="chemist", count=1)]),
         Step(id="legal", seats=[Seat(role="legal", count=1)]),
     ],
     conditions=[
@@ -37,12 +37,14 @@ def explain(caller: Caller, approval: Approval) -> api.ExplainApprovalResponse:
 @pytest.mark.requirement("W2", "W4")
 def test_it_is_told_who_still_has_to_do_what(court: Court, ann: Caller, bob: Caller) -> None:
     lee = court.someone(roles=["approver:legal"])
+    court.give(ann.name, "approver:chemist")
+    court.give(bob.name, "approver:chemist")
     asked = ann.ask(court.ruled(ONE_THEN_ONE))
     told = explain(ann, asked)
     assert told.approval == asked
     report, validation, legal = told.tasks
     assert report.description.startswith("Attach evidence for report: ")
-    assert validation.description.startswith("1 validator has to sign step validation of ")
+    assert validation.description.startswith("1 chemist has to sign step validation of ")
     assert bob.name in validation.principals
     assert ann.name not in validation.principals  # she asked
     assert lee.name not in validation.principals

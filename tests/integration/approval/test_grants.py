@@ -296,7 +296,7 @@ def test_without_postgres_a_named_grant_is_checked_and_nothing_is_called_ungover
         assert away.value.code() is grpc.StatusCode.UNAVAILABLE
         assert bob.sign(waiting.name).state == ApprovalState.APPROVAL_STATE_GRANTED
         with refused("PROJECTION_BEHIND"):  # whether a break-glass grant waits for its review
-            ann.ask(approval.version)
+            ann.ask(approval.version, timeout=5)
     finally:
         court.database.server.start()
     _eventually_reads(ann, approval)
