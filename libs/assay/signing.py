@@ -135,6 +135,7 @@ def _check(record: SigningRecord, asked: approval.Approval, key: KeyName, meanin
         "manifest digest": (record.subject.digest, asked.manifest_digest),
         "target": (record.target, asked.target),
         "policies": ([(policy.name, policy.digest) for policy in record.policies], policies),
+        "evidence": (record.evidence_digest, asked.evidence_digest),
         "meaning": (record.meaning, meaning),
         "signer": (record.signer, str(key.parent)),
         "key": (record.key, str(key)),

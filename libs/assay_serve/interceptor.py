@@ -25,6 +25,7 @@ from assay_serve.call import Call, current
 from assay_serve.errors import Answer, short, translate
 from assay_serve.identity import Identities
 from assay_serve.telemetry import Telemetry, TraceContext, parse_traceparent
+from assay_serve.tls import check_caller
 from assay_serve.validation import Validator
 
 DEFAULT_DEADLINE_SECONDS = 10.0
@@ -53,8 +54,11 @@ class Method:
 class Interceptor:
     """Wraps handlers; holds what all calls share."""
 
-    def __init__(self, identities: Identities, telemetry: Telemetry | None = None) -> None:
+    def __init__(
+        self, identities: Identities, telemetry: Telemetry | None = None, deployment: str = ""
+    ) -> None:
         self._identities = identities
+        self._deployment = deployment
         self._telemetry = telemetry
         self._validator = Validator()
 
@@ -158,6 +162,10 @@ class Interceptor:
             elif key == "traceparent" and isinstance(value, str):
                 traceparent = parse_traceparent(value).text
         actor = self._identities.actor(authorization)
+        connection = context.auth_context()
+        check_caller(
+            actor, connection, self._deployment, method.path, is_internal=method.is_internal
+        )
         authorise(actor, method.path, is_internal=method.is_internal)
         return Call(method.path, actor, deadline, traceparent)
 

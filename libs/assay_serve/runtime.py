@@ -28,14 +28,15 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """A wired service: who answers its calls, how it reacts, and what it does first.
+    """A wired service: who answers its calls, how it reacts, what it does first, and beside.
 
-    It is ready when each of `first` has been done.
+    It is ready when each of `first` has been done; each of `beside` runs for ever.
     """
 
     bindings: tuple[Binding, ...]
     reactions: tuple[Reaction, ...] = ()
     first: tuple[Callable[[], Awaitable[None]], ...] = ()
+    beside: tuple[Callable[[], Awaitable[None]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

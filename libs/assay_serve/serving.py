@@ -26,6 +26,7 @@ from assay_serve.runtime import Runtime, Service, Wired
 from assay_serve.server import Server
 from assay_serve.settings import Settings
 from assay_serve.telemetry import Telemetry
+from assay_serve.tls import Certificate
 
 _RETRY_SECONDS = 5.0
 _AWAY_SECONDS = 0.5
@@ -39,7 +40,8 @@ async def serve(service: Service, settings: Settings) -> None:
     tell_of_store = health.part("store")
     store = LateStore(_address(settings), tell_of_store)
     pool = await open_pool(settings.postgres_url, _schema(service), position)
-    peers = PeerChannels(service.name, settings.service_key, settings.peers)
+    certificate = Certificate(settings.tls, settings.deployment, service.name)
+    peers = _peers(settings, certificate)
     runtime = Runtime(
         settings=settings,
         store=store,
@@ -50,8 +52,10 @@ async def serve(service: Service, settings: Settings) -> None:
     )
     wired = service.wire(runtime)
     telemetry = _telemetry(settings)
-    interceptor = Interceptor(Identities(settings.jwks, service.name), telemetry)
+    identities = Identities(settings.jwks, service.name)
+    interceptor = Interceptor(identities, telemetry, settings.deployment)
     server = Server(settings.listen, wired.bindings, interceptor)
+    server.add_internal_port(settings.internal_listen, certificate.server_credentials())
     try:
         await server.start()
         await _run_until_signalled(
@@ -181,6 +185,12 @@ def _address(settings: Settings) -> Address:
 
 def _schema(service: Service) -> str:
     return service.name if service.projection is None else service.projection.name
+
+
+def _peers(settings: Settings, certificate: Certificate) -> PeerChannels:
+    return PeerChannels(
+        settings.service, settings.deployment, settings.service_key, certificate, settings.peers
+    )
 
 
 def _telemetry(settings: Settings) -> Telemetry | None:

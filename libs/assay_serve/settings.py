@@ -23,11 +23,21 @@ class ObjectStore:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Where the certificate of a service, its key and the certificate of the CA lie."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that a service is told; read once, at start."""
 
     service: str
     listen: str
+    internal_listen: str
     nats_url: str
     nats_user: str
     nats_password: str = field(repr=False)
@@ -37,6 +47,7 @@ class Settings:
     owner: str
     jwks: Path
     service_key: Path
+    tls: TlsFiles
     peers: Mapping[str, str] = field(default_factory=dict)
     objects: ObjectStore = field(default_factory=ObjectStore)
     telemetry_endpoint: str = ""
@@ -48,6 +59,7 @@ class Settings:
         return cls(
             service=_given(environ, "ASSAY_SERVICE"),
             listen=_address(environ, "ASSAY_LISTEN"),
+            internal_listen=_address(environ, "ASSAY_INTERNAL_LISTEN"),
             nats_url=_given(environ, "ASSAY_NATS_URL"),
             nats_user=_given(environ, "ASSAY_NATS_USER"),
             nats_password=_given(environ, "ASSAY_NATS_PASSWORD"),
@@ -57,6 +69,11 @@ class Settings:
             owner=_uuid(environ, "ASSAY_OWNER"),
             jwks=Path(_given(environ, "ASSAY_JWKS")),
             service_key=Path(_given(environ, "ASSAY_SERVICE_KEY")),
+            tls=TlsFiles(
+                certificate=Path(_given(environ, "ASSAY_TLS_CERTIFICATE")),
+                key=Path(_given(environ, "ASSAY_TLS_KEY")),
+                authority=Path(_given(environ, "ASSAY_TLS_CA")),
+            ),
             peers=_peers(environ, "ASSAY_PEERS"),
             objects=_objects(environ),
             telemetry_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),

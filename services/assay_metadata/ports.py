@@ -68,14 +68,19 @@ async def check_grant(
     target: AliasName | StageName,
     version: VersionName,
     manifest_digest: str,
+    tier: str,
     approval: str = "",
 ) -> CheckGrantResponse:
-    """Return whether a policy governs the target, and the approval that lets the version in."""
+    """Return whether a policy governs the target, and the approval that lets the version in.
+
+    `tier` is the model's.
+    """
     request = CheckGrantRequest(
         target=str(target),
         version=str(version),
         manifest_digest=manifest_digest or _NO_FILES,
         approval=approval,
+        tier=tier,
     )
     try:
         return await ApprovalServiceStub(peers.channel("approval")).CheckGrant(request)

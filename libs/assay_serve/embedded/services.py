@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assay_serve.embedded import identity, objects, ports, postgres
+from assay_serve.embedded import certificates, identity, objects, ports, postgres
 from assay_serve.embedded.contexts import SERVICES
 from assay_serve.embedded.credentials import Secrets
 from assay_serve.embedded.data_folder import DataFolder
@@ -55,6 +55,10 @@ class Wiring:
         """Return where the process `name` listens."""
         return f"{ports.HOST}:{self.port[name]}"
 
+    def internal_address(self, name: str) -> str:
+        """Return where the service `name` listens to the other services."""
+        return self.address(internal(name))
+
     def serve(self, name: str) -> Program:
         """Return the service `name`."""
         return self._python(name, name, (self.modules.services[name], "serve"), self.env(name))
@@ -71,14 +75,16 @@ class Wiring:
 
     def env(self, name: str) -> dict[str, str]:
         """Return all that the running service `name` is told."""
-        peers = {other: self.address(other) for other in self.modules.services if other != name}
+        others = (other for other in self.modules.services if other != name)
         told = {
             "ASSAY_SERVICE": name,
             "ASSAY_LISTEN": self.address(name),
+            "ASSAY_INTERNAL_LISTEN": self.internal_address(name),
             "ASSAY_POSTGRES_URL": self._postgres(name, name),
             "ASSAY_JWKS": str(self.folder.identity / identity.TRUSTED),
             "ASSAY_SERVICE_KEY": str(identity.service_key(self.folder.identity, name)),
-            "ASSAY_PEERS": json.dumps(peers),
+            **certificates.environ(self.folder.tls, name),
+            "ASSAY_PEERS": json.dumps({other: self.internal_address(other) for other in others}),
         }
         return {**told, **self._nats(name), **self._deployment(), **self._objects(name)}
 
@@ -120,6 +126,11 @@ class Wiring:
             log=self.folder.log(log),
             env={**passed_on(), **env, "PYTHONUNBUFFERED": "1"},
         )
+
+
+def internal(name: str) -> str:
+    """Return the name of the port by which the other services reach the service `name`."""
+    return f"{name}-internal"
 
 
 def python(argv: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from assay.metadata.v1.events_pb2 import (
     AliasUnset,
     GrantedMoveRefused,
     GrantEnded,
+    GrantRestored,
     ModelArchived,
     ModelCreated,
     ModelFields,
@@ -53,6 +54,7 @@ Event: TypeAlias = (
     | StageGraphSet
     | GrantedMoveRefused
     | GrantEnded
+    | GrantRestored
 )
 
 
@@ -188,6 +190,11 @@ def evolve(state: Model, event: Event) -> Model:
         case GrantEnded():
             ended = state.ended_grants.set(event.approval, number_of(event.version))
             return replace(state, ended_grants=ended)
+        case GrantRestored():
+            ended = state.ended_grants
+            if event.approval not in ended:
+                return state
+            return replace(state, ended_grants=ended.delete(event.approval))
     assert_never(event)
 
 

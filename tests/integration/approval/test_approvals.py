@@ -14,7 +14,9 @@ from assay_events import token
 from assay_trust import dsse, personal
 from assay_trust.display import display_text
 from assay_trust.record import SIGNATURE_TYPE, SigningRecord
-from tests.integration.approval.court import NAMESPACE, Caller, Court, fresh, reason_of, refused
+from tests.integration.approval.caller import NAMESPACE, Caller
+from tests.integration.approval.court import Court
+from tests.integration.approval.refusals import fresh, reason_of, refused
 from tests.support.scribe import OWNER
 from tests.unit.assay_approval.people import DIGEST, Person
 

@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from assay_serve.embedded import nats, ports, postgres
 from tests.integration.assay_serve.toy import Trust
+from tests.support import mtls
 
 MODULE = "tests.integration.assay_serve.small_service"
 
@@ -104,6 +105,7 @@ def standing(folder: Path, *, is_founded: bool = True) -> Iterator[Stack]:
             "ASSAY_OWNER": owner,
             "ASSAY_JWKS": str(trust.jwks),
             "ASSAY_SERVICE_KEY": str(trust.folder / "metadata.pem"),
+            **mtls.environ(trust.folder, "metadata", deployment),
         }
         stack = Stack(bus, database, trust, environ)
         if is_founded:
