@@ -20,10 +20,12 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from assay.type.v1 import options_pb2
+from assay.type.v1.actor_pb2 import ActorKind
 from assay_serve.authorisation import authorise
 from assay_serve.call import Call, current
 from assay_serve.errors import Answer, short, translate
 from assay_serve.identity import Identities
+from assay_serve.rights import Demand, Rights
 from assay_serve.telemetry import Telemetry, TraceContext, parse_traceparent
 from assay_serve.tls import check_caller
 from assay_serve.validation import Validator
@@ -45,6 +47,7 @@ class Method:
 
     path: str
     is_internal: bool
+    demand: Demand
     parse: Callable[[bytes], Message]
     check: Callable[[Message], None]
 
@@ -53,9 +56,15 @@ class Interceptor:
     """Wraps handlers; holds what all calls share."""
 
     def __init__(
-        self, identities: Identities, telemetry: Telemetry | None = None, deployment: str = ""
+        self,
+        identities: Identities,
+        telemetry: Telemetry | None = None,
+        deployment: str = "",
+        rights: Rights | None = None,
     ) -> None:
+        """Ask `rights` what a caller may do; without them each verified caller may do all."""
         self._identities = identities
+        self._rights = rights
         self._deployment = deployment
         self._telemetry = telemetry
         self._validator = Validator()
@@ -65,6 +74,7 @@ class Interceptor:
         return Method(
             path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
             is_internal=descriptor.GetOptions().Extensions[options_pb2.internal],
+            demand=Demand.of(descriptor),
             parse=GetMessageClass(descriptor.input_type).FromString,
             check=self._validator.compile(descriptor.input_type),
         )
@@ -79,10 +89,12 @@ class Interceptor:
             try:
                 if left is not None:  # grpc itself cancels this task then
                     call, request = self._admit(method, raw, context, started + left)
+                    await self._allow(method, call, request)
                     return await self._run(handler, call, request)
                 async with asyncio.timeout(DEFAULT_DEADLINE_SECONDS):
                     deadline = started + DEFAULT_DEADLINE_SECONDS
                     call, request = self._admit(method, raw, context, deadline)
+                    await self._allow(method, call, request)
                     return await self._run(handler, call, request)
             except asyncio.CancelledError:
                 code = grpc.StatusCode.CANCELLED
@@ -106,6 +118,7 @@ class Interceptor:
             try:
                 deadline = math.inf if left is None else started + left
                 call, request = self._admit(method, raw, context, deadline)
+                await self._allow(method, call, request)
                 current.set(call)
                 async with aclosing(handler(request, call)) as responses:
                     async for response in responses:
@@ -141,6 +154,13 @@ class Interceptor:
         request = method.parse(raw)
         method.check(request)
         return Call(method.path, actor, deadline, traceparent), request
+
+    async def _allow(self, method: Method, call: Call, request: Message) -> None:
+        """Refuse a person or workload to whom no role gives the right; services were looked at."""
+        is_service = call.actor.kind == ActorKind.ACTOR_KIND_SERVICE
+        if self._rights is not None and not is_service:
+            principal = call.actor.principal
+            await self._rights.authorise(principal, method.demand, request, method.path)
 
     async def _run(self, handler: Unary, call: Call, request: Message) -> bytes:
         with self._span(call) as traced:
