@@ -20,10 +20,12 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from assay.type.v1 import options_pb2
+from assay.type.v1.actor_pb2 import ActorKind
 from assay_serve.authorisation import authorise
 from assay_serve.call import Call, current
 from assay_serve.errors import Answer, short, translate
 from assay_serve.identity import Identities
+from assay_serve.rights import Demand, Rights
 from assay_serve.telemetry import Telemetry, TraceContext, parse_traceparent
 from assay_serve.tls import check_caller
 from assay_serve.validation import Validator
@@ -47,6 +49,7 @@ class Method:
 
     path: str
     is_internal: bool
+    demand: Demand
     parse: Callable[[bytes], Message]
     check: Callable[[Message], None]
 
@@ -55,9 +58,15 @@ class Interceptor:
     """Wraps handlers; holds what all calls share."""
 
     def __init__(
-        self, identities: Identities, telemetry: Telemetry | None = None, deployment: str = ""
+        self,
+        identities: Identities,
+        telemetry: Telemetry | None = None,
+        deployment: str = "",
+        rights: Rights | None = None,
     ) -> None:
+        """Ask `rights` what a caller may do; without them each verified caller may do all."""
         self._identities = identities
+        self._rights = rights
         self._deployment = deployment
         self._telemetry = telemetry
         self._validator = Validator()
@@ -67,6 +76,7 @@ class Interceptor:
         return Method(
             path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
             is_internal=descriptor.GetOptions().Extensions[options_pb2.internal],
+            demand=Demand.of(descriptor),
             parse=GetMessageClass(descriptor.input_type).FromString,
             check=self._validator.compile(descriptor.input_type),
         )
@@ -81,10 +91,12 @@ class Interceptor:
             try:
                 if left is not None:  # grpc itself cancels this task then
                     call, request = self._admit(method, raw, context, started + left)
+                    await self._allow(method, call, request)
                     return await self._run(handler, call, request)
                 async with asyncio.timeout(DEFAULT_DEADLINE_SECONDS):
                     deadline = started + DEFAULT_DEADLINE_SECONDS
                     call, request = self._admit(method, raw, context, deadline)
+                    await self._allow(method, call, request)
                     return await self._run(handler, call, request)
             except asyncio.CancelledError:
                 code = grpc.StatusCode.CANCELLED
@@ -104,6 +116,7 @@ class Interceptor:
         async def respond(raw: bytes, context: RawContext) -> AsyncGenerator[bytes, None]:
             async with self._told(method, context):
                 call, request = self._admit(method, raw, context, _deadline(context))
+                await self._allow(method, call, request)
                 current.set(call)
                 async with aclosing(handler(request, call)) as responses:
                     async for response in responses:
@@ -123,7 +136,7 @@ class Interceptor:
             async with self._told(method, context):
                 call = self._identify(method, context, _deadline(context))
                 current.set(call)
-                async with aclosing(handler(_checked(method, raws), call)) as responses:
+                async with aclosing(handler(self._allowed(method, call, raws), call)) as responses:
                     async for response in responses:
                         yield response.SerializeToString()
 
@@ -169,6 +182,22 @@ class Interceptor:
         authorise(actor, method.path, is_internal=method.is_internal)
         return Call(method.path, actor, deadline, traceparent)
 
+    async def _allow(self, method: Method, call: Call, request: Message) -> None:
+        """Refuse a person or workload to whom no role gives the right; services were looked at."""
+        is_service = call.actor.kind == ActorKind.ACTOR_KIND_SERVICE
+        if self._rights is not None and not is_service:
+            principal = call.actor.principal
+            await self._rights.authorise(principal, method.demand, request, method.path)
+
+    async def _allowed(
+        self, method: Method, call: Call, raws: AsyncIterator[bytes]
+    ) -> AsyncIterator[Message]:
+        """Yield each request of a stream; refuse one that the handler may not see."""
+        async for raw in raws:
+            request = _parsed(method, raw)
+            await self._allow(method, call, request)
+            yield request
+
     async def _run(self, handler: Unary, call: Call, request: Message) -> bytes:
         with self._span(call) as traced:
             current.set(traced)  # each call is a task of its own
@@ -192,12 +221,6 @@ def _deadline(context: RawContext) -> float:
     """Return when the caller stops waiting, on the clock of `time.monotonic`."""
     left: float | None = context.time_remaining()
     return math.inf if left is None else time.monotonic() + left
-
-
-async def _checked(method: Method, raws: AsyncIterator[bytes]) -> AsyncGenerator[Message, None]:
-    """Yield each request of a stream; refuse one that the handler may not see."""
-    async for raw in raws:
-        yield _parsed(method, raw)
 
 
 def _parsed(method: Method, raw: bytes) -> Message:

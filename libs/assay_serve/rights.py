@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.message import Message
@@ -19,6 +20,7 @@ from assay_events.store import EventStore
 from assay_serve.directory import Directory
 
 EVERYWHERE = "*"
+_CONTEXTS = frozenset({"approval"})
 _FRESH_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0
 _PULSE_SECONDS = 0.3
@@ -87,7 +89,7 @@ class Rights:
             await asyncio.sleep(_PULSE_SECONDS)
 
     async def _follow(self) -> None:
-        async for batch in self._store.read(self._position, follow=True):
+        async for batch in self._store.read(self._position, follow=True, contexts=_CONTEXTS):
             for stored in batch:
                 self.directory.take(stored)
             if batch:
@@ -131,10 +133,21 @@ class Rights:
     async def reach(self, revision: int) -> None:
         """Return once all events up to a revision are taken in."""
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS), self._moved:
-                await self._moved.wait_for(lambda: self._position >= revision)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._reach(revision)
         except TimeoutError as error:
             raise Unavailable("Try again: who may do what is not known just now.") from error
+
+    async def _reach(self, revision: int) -> None:
+        while (position := self._position) < revision:
+            following = await self._store.next_revision(position, _CONTEXTS)
+            if not 0 < following <= revision:
+                return  # nothing of concern lies in between
+            async with self._moved:
+                await self._moved.wait_for(partial(self._is_past, position))
+
+    def _is_past(self, position: int) -> bool:
+        return self._position > position
 
     def _has(self, principal: str, right: Right.ValueType, scope: str) -> bool:
         now = datetime.now(UTC)

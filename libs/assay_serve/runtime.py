@@ -10,6 +10,7 @@ from assay_events.reactions import Reaction
 from assay_events.store import EventStore
 from assay_serve.peers import PeerChannels
 from assay_serve.postgres import Reads
+from assay_serve.rights import Rights
 from assay_serve.server import Binding
 from assay_serve.settings import Settings
 
@@ -24,6 +25,7 @@ class Runtime:
     reads: Reads
     position: Position
     peers: PeerChannels
+    rights: Rights
 
 
 @dataclass(frozen=True, slots=True)

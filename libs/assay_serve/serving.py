@@ -22,6 +22,7 @@ from assay_serve.interceptor import Interceptor
 from assay_serve.late_store import LateStore
 from assay_serve.peers import PeerChannels
 from assay_serve.postgres import Reads, open_pool
+from assay_serve.rights import Rights
 from assay_serve.runtime import Runtime, Service, Wired
 from assay_serve.server import Server
 from assay_serve.settings import Settings
@@ -49,11 +50,12 @@ async def serve(service: Service, settings: Settings) -> None:
         reads=Reads(pool, position, store),
         position=position,
         peers=peers,
+        rights=Rights(store, settings.deployment, f"principals/{settings.owner}"),
     )
     wired = service.wire(runtime)
     telemetry = _telemetry(settings)
     identities = Identities(settings.jwks, service.name)
-    interceptor = Interceptor(identities, telemetry, settings.deployment)
+    interceptor = Interceptor(identities, telemetry, settings.deployment, runtime.rights)
     server = Server(settings.listen, wired.bindings, interceptor)
     server.add_internal_port(settings.internal_listen, certificate.server_credentials())
     try:
@@ -61,6 +63,8 @@ async def serve(service: Service, settings: Settings) -> None:
         await _run_until_signalled(
             _guarded(store.run, "store", tell_of_store),
             lambda: health.follow(server),
+            _guarded(runtime.rights.run, "rights", health.part("rights", "")),
+            _guarded(runtime.rights.keep_level, "rights level", health.part("rights level", "")),
             *_background(service, runtime, wired, health, position),
         )
     finally:
@@ -85,6 +89,9 @@ def _background(
     for number, task in enumerate(wired.first):
         name = f"task {number}"
         tasks.append(_guarded(_telling(task, tell := health.part(name)), name, tell))
+    for number, task in enumerate(wired.beside):
+        name = f"loop {number}"
+        tasks.append(_guarded(task, name, health.part(name, "")))
     return tasks
 
 

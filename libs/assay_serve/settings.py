@@ -51,6 +51,7 @@ class Settings:
     peers: Mapping[str, str] = field(default_factory=dict)
     objects: ObjectStore = field(default_factory=ObjectStore)
     telemetry_endpoint: str = ""
+    passkey_origin: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -77,6 +78,7 @@ class Settings:
             peers=_peers(environ, "ASSAY_PEERS"),
             objects=_objects(environ),
             telemetry_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            passkey_origin=environ.get("ASSAY_PASSKEY_ORIGIN", ""),
         )
 
 

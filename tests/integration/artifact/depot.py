@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
 import grpc
 import pytest
@@ -208,7 +207,7 @@ def _environ(
         "ASSAY_NATS_PASSWORD": bus.passwords["artifact"],
         "ASSAY_POSTGRES_URL": database.url("artifact"),
         "ASSAY_DEPLOYMENT": DEPLOYMENT,
-        "ASSAY_OWNER": str(uuid4()),
+        "ASSAY_OWNER": ANN,
         "ASSAY_JWKS": str(trust / identity.TRUSTED),
         "ASSAY_SERVICE_KEY": str(identity.service_key(trust, "artifact")),
         "ASSAY_PEERS": json.dumps({}),

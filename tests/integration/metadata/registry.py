@@ -30,6 +30,7 @@ from assay_trust import tokens
 from tests.integration.metadata import neighbours
 from tests.integration.metadata.neighbours import Neighbours
 from tests.support import mtls
+from tests.support.roles import appoint
 from tests.support.scribe import DEPLOYMENT, OWNER, writing
 
 ANN = "7d0f6a52-8f0c-4d0e-9d3b-0e6f4a1c2b3d"
@@ -192,8 +193,9 @@ def _environ(
 
 
 async def _found(bus: nats.Bus) -> None:
-    async with writing(bus):
-        pass
+    async with writing(bus) as scribe:
+        for principal in (ANN, BEN):
+            await appoint(scribe, principal)
 
 
 @contextmanager
