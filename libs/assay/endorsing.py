@@ -3,15 +3,15 @@
 What is endorsed is read first; the record must be about just that, or nothing is signed.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay import signing
 from assay.approval.v1 import approval_service_pb2 as api
 from assay.approval.v1.events_pb2 import RoleProposed
-from assay.approval.v1.resources_pb2 import STANDING_PROPOSED
 from assay.endorsements import role_subject
-from assay.errors import NotFound
+from assay.errors import DataLoss, NotFound
 from assay.names import KeyName, PrincipalName
 from assay.paging import collect
 from assay.type.v1.personal_text_pb2 import PersonalText
@@ -22,6 +22,8 @@ from assay_trust.record import ENDORSEMENT_TYPE, EndorsementRecord
 
 if TYPE_CHECKING:
     from assay.client import Client
+
+_ROLE = re.compile(r"(?P<holder>principals/\S+) becomes (?P<role>\S+) in (?P<scope>.+)\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def prepare(client: "Client", name: str, public_key: bytes) -> PreparedEndorseme
         "key": (record.key, str(key)),
     }
     if "/roles/" in name:
-        pairs["digest"] = (record.subject.digest, _role_digest(client, name))
+        pairs["digest"] = (record.subject.digest, _role_digest(proposal))
     signing.check_pairs(pairs, "proposal")
     signing.check_time(record.time)
     printed = answer.printed_name.clear
@@ -87,13 +89,12 @@ def _proposal(client: "Client", name: str) -> api.Proposal:
     )
 
 
-def _role_digest(client: "Client", name: str) -> str:
-    """Return the digest of the role as it was read: holder, role and scope."""
-    request = api.ListRolesRequest(parent=name.rpartition("/roles/")[0])
-    for role in collect(client.approval.ListRoles, request).roles:
-        if role.name == name and role.standing == STANDING_PROPOSED:
-            told = RoleProposed(name=role.name, role=role.role, scope=role.scope)
-            return role_subject(told).digest
-    raise NotFound(
-        "No such role waits for an endorsement.", reason="NOT_FOUND", metadata={"name": name}
-    )
+def _role_digest(proposal: api.Proposal) -> str:
+    """Return the digest of the role that the proposal's sentence tells, as the signer reads it."""
+    told = _ROLE.fullmatch(proposal.description)
+    if told is None or told["holder"] != proposal.name.rpartition("/roles/")[0]:
+        raise DataLoss(
+            "Do not sign: the proposal does not say which role it gives.", reason="BAD_SIGNATURE"
+        )
+    role = RoleProposed(name=proposal.name, role=told["role"], scope=told["scope"])
+    return role_subject(role).digest

@@ -11,15 +11,20 @@ from assay_trust import keyfiles
 
 def signer_login(context: Context) -> str:
     """Return the login that signs: `--as`, else that of the stored session."""
-    login = context.as_user
-    if not login and context.folder.session.exists():
-        login = str(credentials.read_session(context.folder)["login"])
-    if not login or login == OWNER:
+    login = acting_login(context)
+    if login == OWNER:
         raise FailedPrecondition(
             "The local owner never signs: say who does with --as USER.",
             reason="OWNER_MAY_NOT_SIGN",
         )
     return login
+
+
+def acting_login(context: Context) -> str:
+    """Return the login that acts: `--as`, else that of the stored session, else the owner's."""
+    if not context.as_user and context.folder.session.exists():
+        return str(credentials.read_session(context.folder)["login"])
+    return context.as_user or OWNER
 
 
 def signer_public_key(context: Context, login: str) -> tuple[Path, bytes]:
