@@ -56,7 +56,7 @@ IN_FORCE = frozenset({GRANTED, SUSPENDED})
 class Approval:
     """What the rules remember: what was asked, each signature that counts, and how it ended.
 
-    `unmet` has the conditions that evidence must still make true; `ends` is when an open one
+    `unmet` has the conditions that are not true so far; `ends` is when an open one
     closes, or a grant ends, by its policy.
     """
 
@@ -85,6 +85,11 @@ class Approval:
     def is_open(self) -> bool:
         """Whether it waits for signatures."""
         return self.state == OPEN
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """The unmet conditions that hold it up: break-glass passes all of them by."""
+        return {} if self.request.is_break_glass else self.unmet
 
     @property
     def acts(self) -> tuple[Act, ...]:
@@ -204,7 +209,7 @@ def _granted(state: Approval, event: ApprovalGranted) -> Approval:
         request.target,
     )
     approvals = sum(isinstance(each, ApprovalSigned) for each in state.signatures)
-    if not state.is_open or not is_of_this or approvals < state.quorum or state.unmet:
+    if not state.is_open or not is_of_this or approvals < state.quorum or state.missing:
         return state
     if not times.are_sound(event):
         return state

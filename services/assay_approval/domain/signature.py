@@ -39,10 +39,10 @@ def sign(command: Sign, state: Approval) -> Sequence[_Signed]:
     signed = _filled(ApprovalSigned(), signing, state)
     counting = so_far(state, command.people)
     check_fits(counting, act_of(signed))
-    if state.unmet:
-        told = "; ".join(f"{n.rpartition('/')[2]}: {detail}" for n, detail in state.unmet.items())
+    if state.missing:
+        told = "; ".join(f"{n.rpartition('/')[2]}: {detail}" for n, detail in state.missing.items())
         words = f"Attach what the policy asks for first. {told}"
-        raise Rejection(Reason.REASON_CONDITION_UNMET, words, conditions=",".join(state.unmet))
+        raise Rejection(Reason.REASON_CONDITION_UNMET, words, conditions=",".join(state.missing))
     _check_counts(counts(state, signed))
     counting.add(act_of(signed))
     if not counting.verdict().is_complete:

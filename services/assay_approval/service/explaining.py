@@ -41,7 +41,7 @@ class Explaining(Showing):
 
 
 def _tasks(state: Approval, roster: Roster, approvers: Sequence[str]) -> Iterator[api.Task]:
-    for condition, detail in state.unmet.items():
+    for condition, detail in state.missing.items():
         words = f"Attach evidence for {condition.rpartition('/')[2]}: {detail}"
         yield api.Task(description=words, is_open=True)
     counting = so_far(state, roster)

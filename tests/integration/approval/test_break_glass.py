@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.approval.v1.resources_pb2 import ApprovalState, BreakGlass, PolicySpec, Seat
+from assay.approval.v1.resources_pb2 import ApprovalState, BreakGlass, Condition, PolicySpec, Seat
 from tests.integration.approval.caller import Caller
 from tests.integration.approval.court import Court
 from tests.integration.approval.refusals import fresh, refused
@@ -58,3 +58,17 @@ def test_who_signed_reviews_by_no_second_account(court: Court, ann: Caller, bob:
 def test_break_glass_is_only_where_the_policy_knows_it(court: Court, ann: Caller) -> None:
     with refused("NOT_ALLOWED"):
         ann.ask(court.governed(), is_break_glass=True)
+
+
+@pytest.mark.requirement("W10")
+def test_break_glass_passes_conditions_by_and_shows_that_they_are_not_met(
+    court: Court, ann: Caller, bob: Caller
+) -> None:
+    unmet = Condition(id="tier", expression='model.tier == "no such tier"')
+    version = court.ruled(PolicySpec(quorum=3, break_glass=EMERGENCY, conditions=[unmet]))
+    with refused("CONDITION_UNMET"):
+        ann.ask(version)
+    granted = bob.sign(ann.ask(version, is_break_glass=True).name)
+    assert granted.state == GRANTED
+    assert [each.is_satisfied for each in granted.conditions] == [False]
+    assert court.check(version).approval == granted.name
