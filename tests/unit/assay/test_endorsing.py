@@ -32,7 +32,7 @@ class Proposals(Approvals):
         super().__init__()
         self.change = change
         self.told = told or f"{HOLDER} becomes {ROLE.role} in {ROLE.scope}."
-        self.endorsed: api.EndorseRequest | None = None
+        self.endorsed: list[api.EndorseRequest] = []
 
     def ListProposals(
         self, _: api.ListProposalsRequest, __: grpc.ServicerContext
@@ -59,7 +59,7 @@ class Proposals(Approvals):
         )
 
     def Endorse(self, request: api.EndorseRequest, _: grpc.ServicerContext) -> api.EndorseResponse:
-        self.endorsed = request
+        self.endorsed.append(request)
         return api.EndorseResponse()
 
 
@@ -71,10 +71,9 @@ def test_what_was_shown_is_what_is_endorsed() -> None:
         assert "Ann Author" in prepared.text
         with pytest.raises(Invalid, match="key that the record was prepared for"):
             endorsing.endorse(client, prepared, keys.generate())
-        assert proposals.endorsed is None
+        assert proposals.endorsed == []
         endorsing.endorse(client, prepared, PAIR)
-    sent = proposals.endorsed
-    assert sent is not None
+    (sent,) = proposals.endorsed
     assert sent.name == NAME
     dsse.verify(PAIR.public, ENDORSEMENT_TYPE, sent.record, sent.signature)
 
