@@ -47,6 +47,12 @@ class Assay:
         answer: dict[str, object] = json.loads(self.run(*words, "--json").stdout)
         return answer
 
+    def rows(self, *words: str, of: str) -> list[dict[str, object]]:
+        """Run a command and return the messages in a list of its answer."""
+        found = self.json(*words)[of]
+        assert isinstance(found, list)
+        return found
+
     def refused(self, *words: str) -> dict[str, object]:
         """Run a command that must be refused and return why."""
         done = self.run(*words, "--json", status=1)
