@@ -59,8 +59,8 @@ class Parts(ApprovalServiceServicer):
         return token.encode(await self._store.last_revision())
 
     async def _now(self) -> datetime:
-        """Return the time by which things end: no earlier than what the stream has seen."""
-        return datetime.now(UTC)
+        """Return the time by which things end: a clock that was set back gives nobody more."""
+        return max(datetime.now(UTC), self._rights.directory.stream_time)
 
     async def _level(self) -> None:
         """Return once the directory knows all that is written now."""

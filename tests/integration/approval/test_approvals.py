@@ -263,6 +263,7 @@ def test_an_old_etag_is_refused(court: Court, ann: Caller, bob: Caller, eve: Cal
 
 
 @pytest.mark.slow
+@pytest.mark.requirement("W4")
 def test_64_signers_race_for_the_last_place(court: Court, ann: Caller, bob: Caller) -> None:
     asked = ann.ask(court.governed(2))
     bob.sign(asked.name)
