@@ -8,16 +8,11 @@ import pytest
 from assay.approval.v1.resources_pb2 import (
     Approval,
     ApprovalState,
-    PolicySpec,
-    Seat,
-    Step,
 )
 from tests.integration.approval.caller import NAMESPACE, Caller
 from tests.integration.approval.court import Court
 from tests.integration.approval.refusals import fresh, refused
 
-OPEN = ApprovalState.APPROVAL_STATE_OPEN
-ONE_LAWYER = PolicySpec(steps=[Step(id="law", seats=[Seat(role="lawyer", count=1)])])
 OTHER_DIGEST = "sha256:" + "cd" * 32
 
 
