@@ -144,6 +144,16 @@ def test_exclusive_roles_are_refused(court: Court, ann: Caller) -> None:
             court.grant_role(ann.name, role, NAMESPACE)
 
 
+@pytest.mark.requirement("W3", "S5")
+def test_exclusive_roles_are_refused_to_two_accounts_of_a_person(court: Court, ann: Caller) -> None:
+    admin, second = court.someone(roles=["admin"]), court.someone(roles=())
+    with refused("EXCLUSIVE_ROLES"):
+        court.link(admin, ann)
+    court.link(admin, second)
+    with refused("EXCLUSIVE_ROLES"):
+        court.grant_role(second.name, "approver:validator")
+
+
 def forged(holder: Person, role: str, by: Person | None = None) -> RoleGranted:
     """Return the event of a role that nobody gave; endorsed by a key that nobody knows."""
     name = role_name(holder.name, role, "*")
