@@ -12,6 +12,7 @@ from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.commands import Command, Expire, Remind, Void
 from assay_events import token
 from assay_events.commands import Commands, Intent
+from assay_events.decider import Aborted, Refusal
 from assay_events.envelope import Recorded, context_of
 from assay_events.errors import ProjectionBehind, Unavailable
 from assay_events.reactions import Reaction
@@ -42,11 +43,14 @@ class Watchman:
         change = _change(recorded)
         if not change or context_of(recorded.nats_subject) != "metadata":
             return
-        async with self.reads.at(token.encode(recorded.revision)) as snapshot:
-            names = await queries.of_version(snapshot.db, recorded.name)
-        for name in names:
-            intent = reaction_intent(recorded, f"{VOID_ON_CHANGE} {name}", SERVICE)
-            await self.commands.handle(APPROVAL, name, Void(name, change), intent)
+        try:
+            async with self.reads.at(token.encode(recorded.revision)) as snapshot:
+                names = await queries.of_version(snapshot.db, recorded.name)
+            for name in names:
+                intent = reaction_intent(recorded, f"{VOID_ON_CHANGE} {name}", SERVICE)
+                await self.commands.handle(APPROVAL, name, Void(name, change), intent)
+        except (ProjectionBehind, Aborted) as wait:  # the reactor tries again
+            raise Unavailable(f"Try again to void the approvals of {recorded.name}.") from wait
 
     async def watch_clock(self) -> None:
         """Record for ever which approvals have ended, or are to be renewed."""
@@ -61,7 +65,8 @@ class Watchman:
             due = await queries.due(snapshot.db, now, _AT_ONCE)
         for name, what in due:
             command: Command = Expire(name, now) if what == "end" else Remind(name, now)
-            await self.commands.handle(APPROVAL, name, command, _intent(name, what, now))
+            with suppress(Refusal):  # the next look tries again
+                await self.commands.handle(APPROVAL, name, command, _intent(name, what, now))
 
 
 def _change(recorded: Recorded) -> str:
