@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
+import asyncpg
+
 from assay.metadata.v1.events_pb2 import ModelVersionArchived, ModelVersionUpdated
 from assay_approval import queries
 from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.commands import Command, Expire, Remind, Void
+from assay_approval.domain.requesting import EVALUATED
 from assay_events import token
 from assay_events.commands import Commands, Intent
 from assay_events.decider import Aborted, Refusal
@@ -21,8 +24,15 @@ from assay_serve.postgres import Reads
 
 SERVICE = "services/approval"
 VOID_ON_CHANGE = "void-on-change"
-_EVALUATED = frozenset({"card", "tags"})
 _LOOK_SECONDS = 0.5
+_AWAY = (
+    Unavailable,
+    ProjectionBehind,
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 _AT_ONCE = 100
 
 
@@ -55,7 +65,7 @@ class Watchman:
     async def watch_clock(self) -> None:
         """Record for ever which approvals have ended, or are to be renewed."""
         while True:
-            with suppress(Unavailable, ProjectionBehind):  # CheckGrant looks at the clock itself
+            with suppress(*_AWAY):  # CheckGrant looks at the clock itself
                 await self.tick(datetime.now(UTC))
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -75,7 +85,7 @@ def _change(recorded: Recorded) -> str:
     if isinstance(event, ModelVersionArchived):
         return "state"
     if isinstance(event, ModelVersionUpdated):
-        return ", ".join(sorted(_EVALUATED & set(event.update_mask.paths)))
+        return ", ".join(sorted(set(EVALUATED) & set(event.update_mask.paths)))
     return ""
 
 
