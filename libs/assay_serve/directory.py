@@ -26,6 +26,7 @@ OPEN = 2**63 - 1
 FOUNDING_NAMESPACE = "namespaces/default"
 _ENDORSING = ("policy-admin", "admin")
 _APPROVER = "approver:"
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _PRINCIPALS = "assay.v1.approval.principal."
 _POLICIES = "assay.v1.approval.policies."
 
@@ -68,19 +69,22 @@ class Tenure:
 class Directory:
     """All principals of a deployment, up to the last event that it was given.
 
-    `policies` are the revisions at which a policy was published rightly.
+    `policies` are the revisions at which a policy was published rightly; `stream_time` is the
+    latest at which the store took any event.
     """
 
     deployment: str
     keys: dict[str, KeyLife] = field(default_factory=dict)
     founding_end: int = 0
     policies: set[int] = field(default_factory=set)
+    stream_time: datetime = _LONG_AGO
     _tenures: dict[str, list[Tenure]] = field(default_factory=dict)
     _links: dict[str, set[str]] = field(default_factory=dict)
     _digests: dict[str, bytes] = field(default_factory=dict)
 
     def take(self, stored: Stored) -> None:
         """Take the next event in; what breaks a rule, or is of something else, changes nothing."""
+        self.stream_time = max(self.stream_time, stored.stream_time)
         if not stored.nats_subject.startswith((_PRINCIPALS, _POLICIES)):
             return
         recorded = codec.decode_leniently(stored)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
+import asyncpg
+
 from assay.metadata.v1.events_pb2 import ModelVersionArchived, ModelVersionUpdated
 from assay_approval import queries
 from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.commands import Command, Expire, Remind, Void
+from assay_approval.domain.requesting import EVALUATED
 from assay_events import token
 from assay_events.commands import Commands, Intent
+from assay_events.decider import Aborted, Refusal
 from assay_events.envelope import Recorded, context_of
 from assay_events.errors import ProjectionBehind, Unavailable
 from assay_events.reactions import Reaction
@@ -20,8 +24,15 @@ from assay_serve.postgres import Reads
 
 SERVICE = "services/approval"
 VOID_ON_CHANGE = "void-on-change"
-_EVALUATED = frozenset({"card", "tags"})
 _LOOK_SECONDS = 0.5
+_AWAY = (
+    Unavailable,
+    ProjectionBehind,
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 _AT_ONCE = 100
 
 
@@ -42,16 +53,19 @@ class Watchman:
         change = _change(recorded)
         if not change or context_of(recorded.nats_subject) != "metadata":
             return
-        async with self.reads.at(token.encode(recorded.revision)) as snapshot:
-            names = await queries.of_version(snapshot.db, recorded.name)
-        for name in names:
-            intent = reaction_intent(recorded, f"{VOID_ON_CHANGE} {name}", SERVICE)
-            await self.commands.handle(APPROVAL, name, Void(name, change), intent)
+        try:
+            async with self.reads.at(token.encode(recorded.revision)) as snapshot:
+                names = await queries.of_version(snapshot.db, recorded.name)
+            for name in names:
+                intent = reaction_intent(recorded, f"{VOID_ON_CHANGE} {name}", SERVICE)
+                await self.commands.handle(APPROVAL, name, Void(name, change), intent)
+        except (ProjectionBehind, Aborted) as wait:  # the reactor tries again
+            raise Unavailable(f"Try again to void the approvals of {recorded.name}.") from wait
 
     async def watch_clock(self) -> None:
         """Record for ever which approvals have ended, or are to be renewed."""
         while True:
-            with suppress(Unavailable, ProjectionBehind):  # CheckGrant looks at the clock itself
+            with suppress(*_AWAY):  # CheckGrant looks at the clock itself
                 await self.tick(datetime.now(UTC))
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -61,7 +75,8 @@ class Watchman:
             due = await queries.due(snapshot.db, now, _AT_ONCE)
         for name, what in due:
             command: Command = Expire(name, now) if what == "end" else Remind(name, now)
-            await self.commands.handle(APPROVAL, name, command, _intent(name, what, now))
+            with suppress(Refusal):  # the next look tries again
+                await self.commands.handle(APPROVAL, name, command, _intent(name, what, now))
 
 
 def _change(recorded: Recorded) -> str:
@@ -70,7 +85,7 @@ def _change(recorded: Recorded) -> str:
     if isinstance(event, ModelVersionArchived):
         return "state"
     if isinstance(event, ModelVersionUpdated):
-        return ", ".join(sorted(_EVALUATED & set(event.update_mask.paths)))
+        return ", ".join(sorted(set(EVALUATED) & set(event.update_mask.paths)))
     return ""
 
 

@@ -5,6 +5,7 @@ Pure: a message in, a digest out. Rules and projection may not import each other
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeAlias, assert_never
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -53,7 +54,7 @@ def asked(event: ApprovalRequested) -> str:
 def covered(event: SignatureEvent) -> str:
     """Return the digest of what the signature covers, empty where the signature does not hold."""
     try:
-        record = SigningRecord.from_bytes(event.record)
+        record = record_of(event.record)
         verify(event.public_key, SIGNATURE_TYPE, event.record, event.signature, event.passkey)
         agrees = (
             (record.approval, record.signer, record.key) == (event.name, event.signer, event.key)
@@ -75,6 +76,12 @@ def covered(event: SignatureEvent) -> str:
         return ""
 
 
+@lru_cache(maxsize=16_384)  # each read of an approval asks again about the same signatures
+def record_of(record: bytes) -> SigningRecord:
+    """Return what was signed; raise a TrustError where it is no signing record."""
+    return SigningRecord.from_bytes(record)
+
+
 def meaning(event: SignatureEvent) -> Meaning:
     """Return what a signature in this event must mean."""
     match event:
@@ -89,13 +96,13 @@ def meaning(event: SignatureEvent) -> Meaning:
 
 def sign_time(event: SignatureEvent) -> datetime:
     """Return when the signer signed, as the record of a signature that holds says."""
-    return SigningRecord.from_bytes(event.record).time
+    return record_of(event.record).time
 
 
 def bound_reason(event: SignatureEvent, reason: PersonalText) -> str:
     """Return the reason in the clear where the record of `event` binds it, else nothing."""
     try:
-        commitment = SigningRecord.from_bytes(event.record).reason_commitment
+        commitment = record_of(event.record).reason_commitment
         return reason.clear if is_bound(reason, commitment) else ""
     except TrustError:
         return ""

@@ -143,6 +143,7 @@ class Counting:
             _Track(policy.name, steps_of(spec, is_break_glass=request.is_break_glass))
             for policy, spec in zip(request.policies, request.specs, strict=False)
         ]
+        self._step_ids = {step.id for track in self._tracks for step in track.steps}
         self._signers = dict[str, str]()  # by person
         self._is_rejected = len(self._tracks) != len(request.policies) or any(
             not step.seats for track in self._tracks for step in track.steps
@@ -167,6 +168,8 @@ class Counting:
             return Reading(fault="again")
         if self._is_submitter(act):
             return Reading(fault="submitter")
+        if act.step not in self._step_ids:
+            return Reading(fault="step")
         fitting = [track for track in self._tracks if track.seat_for(act) >= 0]
         free = [track for track in fitting if self._is_independent(track, act)]
         if fitting and not free:

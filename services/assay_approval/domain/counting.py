@@ -25,9 +25,8 @@ from assay.approval.v1.events_pb2 import (
     RecertificationDue,
 )
 from assay.approval.v1.resources_pb2 import ApprovalState
-from assay_approval.signatures import SignatureEvent, asked, covered
+from assay_approval.signatures import SignatureEvent, asked, covered, record_of
 from assay_approval.verdict import Act, quorum_of
-from assay_trust.record import SigningRecord
 
 Event: TypeAlias = (
     ApprovalRequested
@@ -110,7 +109,7 @@ class Approval:
 
 def act_of(signature: SignatureEvent) -> Act:
     """Return a signature that holds as it is counted."""
-    record = SigningRecord.from_bytes(signature.record)
+    record = record_of(signature.record)
     return Act(
         signer=signature.signer,
         step=record.step,

@@ -13,10 +13,9 @@ from assay_approval.domain.counting import Approval, act_of
 from assay_approval.domain.policies import Policies, Target, Version, governing
 from assay_approval.domain.requesting import claims_of, evaluate
 from assay_approval.domain.signing import CLOCK_TOLERANCE
-from assay_approval.signatures import SignatureEvent
+from assay_approval.signatures import SignatureEvent, record_of
 from assay_approval.verdict import People, count, pinned, valid_seconds
 from assay_trust.errors import TrustError
-from assay_trust.record import SigningRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def _holds(signature: SignatureEvent, evidence: Evidence) -> bool:
         return False
     if isinstance(signature, BreakGlassReviewed):
         return False
-    is_ours = SigningRecord.from_bytes(signature.record).deployment == evidence.deployment
+    is_ours = record_of(signature.record).deployment == evidence.deployment
     return is_ours and life.may_sign_at(evidence.signed_at[signature.signer])
 
 

@@ -1,9 +1,7 @@
 """The rules of a principal: known by its token, holder of keys and roles, the owner of neither."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 from assay.approval.v1.events_pb2 import (
     KeyEnrolled,
@@ -15,104 +13,25 @@ from assay.approval.v1.events_pb2 import (
     RoleProposed,
     RoleRemoved,
 )
-from assay.approval.v1.resources_pb2 import KeyKind, PasskeyData
 from assay.endorsements import key_subject, role_subject
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
-from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval.domain import enrolment, roles
-from assay_approval.domain.endorsing import Endorsing, endorse
+from assay_approval.domain.endorsing import endorse
 from assay_approval.domain.key import key_taken
 from assay_approval.domain.known import Event, Principal, evolve
-from assay_events.decider import Decider, Forbidden, Invalid, NotFound, Rejection
-
-
-@dataclass(frozen=True, slots=True)
-class CreatePrincipal:
-    """Make the caller known."""
-
-    name: str
-    kind: ActorKind.ValueType
-    printed_name: PersonalText
-    login: PersonalText
-    founding: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Enrol:
-    """Enrol a key for the caller, who proves to hold it by signing `record` with it."""
-
-    principal: str
-    public_key: bytes
-    kind: KeyKind.ValueType
-    record: bytes
-    signature: bytes
-    passkey: PasskeyData
-    is_owner: bool
-    founding: bool
-    deployment: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RevokeKey:
-    """Take a key's right to sign away."""
-
-    key: str
-    actor: str
-    is_owner: bool
-
-
-@dataclass(frozen=True, slots=True)
-class GrantRole:
-    """Give a role, or propose to."""
-
-    principal: str
-    role: str
-    scope: str
-    giver: str
-    founding: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LendRole:
-    """Lend a role that `lender` has to this principal."""
-
-    principal: str
-    role: str
-    lender: Principal
-    expires: datetime
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveRole:
-    """Take a role away, or give a proposed one up; `may_remove` is said of admins."""
-
-    role: str
-    actor: str
-    may_remove: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Endorse:
-    """Put a proposed key or role in force with another person's signature."""
-
-    name: str
-    endorsing: Endorsing
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Let this principal and another count as one person."""
-
-    principal: str
-    other: str
-
-
-Command: TypeAlias = (
-    CreatePrincipal | Enrol | RevokeKey | GrantRole | LendRole | RemoveRole | Endorse | Link
+from assay_approval.domain.principal_commands import (
+    Command,
+    CreatePrincipal,
+    Endorse,
+    Enrol,
+    GrantRole,
+    LendRole,
+    Link,
+    RemoveRole,
+    RevokeKey,
 )
+from assay_events.decider import Decider, Forbidden, Invalid, NotFound, Rejection
 
 
 def decide(command: Command, state: Principal) -> Sequence[Event]:
@@ -199,7 +118,8 @@ def _grant(command: GrantRole, state: Principal) -> Sequence[Event]:
     name = roles.role_name(command.principal, command.role, command.scope)
     if name in state.roles or name in state.proposed_roles:
         return []
-    roles.check_exclusive(command.role, command.scope, state.roles.values())
+    own = (*state.roles.values(), *command.others)
+    roles.check_exclusive(command.role, command.scope, own)
     if command.role.startswith(roles.APPROVER) and state.kind != ActorKind.ACTOR_KIND_HUMAN:
         words = "Give approver roles to people: a workload never signs."
         raise Forbidden(Reason.REASON_HUMAN_REQUIRED, words)
@@ -218,7 +138,8 @@ def _lend(command: LendRole, state: Principal) -> Sequence[Event]:
         raise Invalid(Reason.REASON_MALFORMED, words, field="parent")
     if state.kind != ActorKind.ACTOR_KIND_HUMAN:
         raise Forbidden(Reason.REASON_HUMAN_REQUIRED, "Lend the role to a person.")
-    roles.check_exclusive(lent.role, lent.scope, state.roles.values())
+    own = (*state.roles.values(), *command.others)
+    roles.check_exclusive(lent.role, lent.scope, own)
     lender = command.lender.name
     name = roles.role_name(command.principal, lent.role, lent.scope, lender)
     if name in state.roles:
@@ -247,7 +168,8 @@ def _remove(command: RemoveRole, state: Principal) -> Sequence[Event]:
 def _endorse(command: Endorse, state: Principal) -> Sequence[Event]:
     role, key = state.proposed_roles.get(command.name), state.proposed_keys.get(command.name)
     if role is not None:
-        roles.check_exclusive(role.role, role.scope, state.roles.values())
+        own = (*state.roles.values(), *command.others)
+        roles.check_exclusive(role.role, role.scope, own)
         granted = _role(role, founding=False)
         signed = endorse(command.endorsing, role_subject(role), [state.name, role.giver])
         granted.endorsement.CopyFrom(signed)
@@ -269,6 +191,8 @@ def _link(command: Link, state: Principal) -> Sequence[Event]:
         raise Invalid(Reason.REASON_MALFORMED, "Name another principal.", field="other")
     if command.other in state.links:
         return []
+    for held in command.own:
+        roles.check_exclusive(held.role, held.scope, command.others)
     return [PrincipalLinked(name=command.principal, other=command.other)]
 
 

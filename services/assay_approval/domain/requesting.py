@@ -21,6 +21,7 @@ from assay_approval.verdict import pinned, quorum_of
 from assay_events.decider import AlreadyExists, Invalid, Rejection
 from assay_trust.digests import sha256
 
+EVALUATED = ("card", "tags", "state")  # what may change of a version, and conditions rest on
 MAX_EVIDENCE_BYTES = 16 * 1024
 _TYPE = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _MOST_EVIDENCE = 64

@@ -7,17 +7,20 @@ from assay import names
 from assay.approval.v1 import approval_service_pb2 as api
 from assay.approval.v1.resources_pb2 import Approval
 from assay.error.v1.error_reason_pb2 import Reason
-from assay.metadata.v1.resources_pb2 import State
+from assay.metadata.v1.resources_pb2 import ModelVersion, State
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval import queries
 from assay_approval.cel.facts import Scan
 from assay_approval.conditions import Inputs, compile_condition
+from assay_approval.domain import counting
 from assay_approval.domain.approval import APPROVAL
-from assay_approval.domain.commands import Attach, Comment, Facts, Request
+from assay_approval.domain.commands import Attach, Comment, Facts, Request, Void
 from assay_approval.domain.policies import Target, Version, governing
+from assay_approval.domain.requesting import EVALUATED
 from assay_approval.service.parts import caller
 from assay_approval.service.showing import Showing
 from assay_approval.service.telling import to_comments
+from assay_events.commands import Done, Intent
 from assay_events.decider import Invalid, NotFound
 from assay_events.ids import derived_id
 from assay_serve.call import Context, intent, personal_text
@@ -49,9 +52,12 @@ class Approvals(Showing):
             is_break_glass=request.approval.is_break_glass,
             reason=circumstances.reason or PersonalText(),
         )
-        if not await self._commands.is_recorded(APPROVAL, name, circumstances.request_id):
-            command = await self._with_facts(command, context)
-        done = await self._commands.handle(APPROVAL, name, command, circumstances)
+        if await self._commands.is_recorded(APPROVAL, name, circumstances.request_id):
+            done = await self._commands.handle(APPROVAL, name, command, circumstances)
+        else:
+            command, version = await self._with_facts(command, context)
+            done = await self._commands.handle(APPROVAL, name, command, circumstances)
+            done = await self._void_if_changed(version, name, done, circumstances)
         return api.RequestApprovalResponse(
             approval=await self._told(name, done.revision), consistency_token=done.token
         )
@@ -127,7 +133,7 @@ class Approvals(Showing):
             **await self._changed(str(name), command, intent(request, context))
         )
 
-    async def _with_facts(self, command: Request, context: Context) -> Request:
+    async def _with_facts(self, command: Request, context: Context) -> tuple[Request, ModelVersion]:
         """Return the command with what the others say, read after all that was written before."""
         fresh = await self._freshest()
         version = await self._surroundings.version(command.version, fresh)
@@ -145,7 +151,24 @@ class Approvals(Showing):
             trainers=origin.trainers,
             review_due=await self._review_due(command, fresh, context),
         )
-        return replace(command, facts=facts, policies=policies)
+        return replace(command, facts=facts, policies=policies), version
+
+    async def _void_if_changed(
+        self,
+        before: ModelVersion,
+        name: str,
+        done: Done[counting.Approval],
+        circumstances: Intent,
+    ) -> Done[counting.Approval]:
+        """Void an approval whose version changed while it was asked for: no reaction knew of it."""
+        version = names.VersionName.parse(before.name)
+        after = await self._surroundings.version(version, done.token)
+        changed = [path for path in EVALUATED if getattr(before, path) != getattr(after, path)]
+        if not changed:
+            return done
+        request_id = derived_id(f"{name} changed", circumstances.request_id)
+        asked = replace(circumstances, request_id=request_id, etag="")
+        return await self._commands.handle(APPROVAL, name, Void(name, ", ".join(changed)), asked)
 
     async def _review_due(self, command: Request, fresh: str, context: Context) -> str:
         """Return a break-glass approval of the model that waits for its review, empty for none."""

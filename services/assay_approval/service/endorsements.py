@@ -9,7 +9,8 @@ from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval import queries
 from assay_approval.domain.endorsing import Endorsing
 from assay_approval.domain.policies import POLICIES, EndorsePolicy
-from assay_approval.domain.principal import PRINCIPAL, Endorse
+from assay_approval.domain.principal import PRINCIPAL
+from assay_approval.domain.principal_commands import Endorse
 from assay_approval.domain.roles import may_endorse
 from assay_approval.domain.signing import check_signer, enrolled_key
 from assay_approval.service.messages import to_policies, to_principal, to_role
@@ -66,7 +67,7 @@ class Endorsements(Parts):
         if not request.name.startswith("principals/"):
             return await self._endorse_policy(request, endorsing, context)
         principal = request.name.rsplit("/", 2)[0]
-        command = Endorse(request.name, endorsing)
+        command = Endorse(request.name, endorsing, await self._others(principal))
         done = await self._commands.handle(PRINCIPAL, principal, command, circumstances)
         steps = await self._history(PRINCIPAL, principal, done.revision)
         answer = api.EndorseResponse(consistency_token=done.token)

@@ -11,6 +11,7 @@ from assay.approval.v1.resources_pb2 import PasskeyData
 from assay.error.v1.error_reason_pb2 import Reason
 from assay_approval.domain.policies import POLICIES, Policies
 from assay_approval.domain.principal import PRINCIPAL
+from assay_approval.domain.roles import Held
 from assay_approval.domain.signing import Signer
 from assay_approval.ports import Surroundings
 from assay_approval.service.histories import Step, history, last
@@ -59,8 +60,8 @@ class Parts(ApprovalServiceServicer):
         return token.encode(await self._store.last_revision())
 
     async def _now(self) -> datetime:
-        """Return the time by which things end: no earlier than what the stream has seen."""
-        return datetime.now(UTC)
+        """Return the time by which things end: a clock that was set back gives nobody more."""
+        return max(datetime.now(UTC), self._rights.directory.stream_time)
 
     async def _level(self) -> None:
         """Return once the directory knows all that is written now."""
@@ -70,6 +71,21 @@ class Parts(ApprovalServiceServicer):
         """Return who may sign now, fresh."""
         await self._level()
         return Roster(self._rights.directory, await self._now())
+
+    async def _others(self, principal: str) -> tuple[Held, ...]:
+        """Return the roles of the other accounts of a principal's person, fresh."""
+        found = await self._roles_of_person(principal)
+        return tuple(held for held in found if not held.name.startswith(f"{principal}/"))
+
+    async def _roles_of_person(self, principal: str) -> tuple[Held, ...]:
+        """Return the roles of all accounts of a principal's person, fresh."""
+        await self._level()
+        directory, now = self._rights.directory, await self._now()
+        return tuple(
+            Held(each.name, each.role, each.scope, each.delegator, each.expires)
+            for account in sorted(directory.accounts(principal))
+            for each in directory.roles(account, now)
+        )
 
     async def _signer(self, context: Context) -> Signer:
         """Return the caller with its keys, fresh."""

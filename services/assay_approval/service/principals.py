@@ -10,7 +10,8 @@ from assay.names import KeyName, PrincipalName
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval import queries
 from assay_approval.domain.key import KEY, ClaimKey, aggregate_name
-from assay_approval.domain.principal import PRINCIPAL, CreatePrincipal, Enrol, Link, RevokeKey
+from assay_approval.domain.principal import PRINCIPAL
+from assay_approval.domain.principal_commands import CreatePrincipal, Enrol, Link, RevokeKey
 from assay_approval.domain.signing import check_reason
 from assay_approval.service.messages import to_principal
 from assay_approval.service.parts import Parts, caller
@@ -120,7 +121,9 @@ class Principals(Parts):
         check_reason(circumstances.reason or PersonalText())
         if not (await self._commands.fold(PRINCIPAL, other)).state.name:
             raise NotFound(other)
-        done = await self._commands.handle(PRINCIPAL, name, Link(name, other), circumstances)
+        own, others = await self._roles_of_person(name), await self._roles_of_person(other)
+        link = Link(name, other, own, others)
+        done = await self._commands.handle(PRINCIPAL, name, link, circumstances)
         back = derived_id(other, circumstances.request_id)
         asked = replace(circumstances, request_id=back, etag="")
         returned = await self._commands.handle(PRINCIPAL, other, Link(other, name), asked)

@@ -6,7 +6,8 @@ from assay.approval.v1 import approval_service_pb2 as api
 from assay.names import PrincipalName
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval import queries
-from assay_approval.domain.principal import PRINCIPAL, GrantRole, LendRole, RemoveRole
+from assay_approval.domain.principal import PRINCIPAL
+from assay_approval.domain.principal_commands import GrantRole, LendRole, RemoveRole
 from assay_approval.domain.roles import covers, role_name
 from assay_approval.domain.signing import check_reason
 from assay_approval.service.messages import to_role
@@ -29,6 +30,7 @@ class Roles(Parts):
             scope=request.role.scope,
             giver=caller(context),
             founding=await self._is_founding(),
+            others=await self._others(principal),
         )
         done = await self._commands.handle(PRINCIPAL, principal, command, intent(request, context))
         name = role_name(principal, command.role, command.scope)
@@ -47,6 +49,7 @@ class Roles(Parts):
             lender=lender,
             expires=request.expire_time.ToDatetime(tzinfo=UTC),
             at=await self._now(),
+            others=await self._others(principal),
         )
         done = await self._commands.handle(PRINCIPAL, principal, command, intent(request, context))
         lent = lender.roles[request.role]

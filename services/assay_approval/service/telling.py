@@ -27,10 +27,9 @@ from assay_approval.domain import counting
 from assay_approval.domain.signature import so_far
 from assay_approval.service.histories import Step
 from assay_approval.service.messages import to_timestamp
-from assay_approval.signatures import SignatureEvent, bound_reason, sign_time
+from assay_approval.signatures import SignatureEvent, bound_reason, record_of, sign_time
 from assay_approval.verdict import People
 from assay_events.envelope import Recorded
-from assay_trust.record import SigningRecord
 
 _Steps = Sequence[Step[counting.Approval]]
 
@@ -143,7 +142,7 @@ def _evidence(event: EvidenceAttached, recorded: Recorded) -> Evidence:
 
 def _signature(event: SignatureEvent, recorded: Recorded) -> Signature:
     is_approval = isinstance(event, ApprovalSigned)
-    record = SigningRecord.from_bytes(event.record)
+    record = record_of(event.record)
     signature = Signature(
         signer=event.signer,
         printed_name=event.printed_name.clear,

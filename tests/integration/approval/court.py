@@ -30,6 +30,7 @@ from assay_trust import tokens
 from tests.integration.approval.caller import NAMESPACE, Caller
 from tests.integration.approval.neighbours import Neighbours
 from tests.support import mtls
+from tests.support.authenticator import ORIGIN
 from tests.support.scribe import DEPLOYMENT, OWNER, Scribe, writing
 from tests.unit.assay_approval.people import DIGEST, Person
 
@@ -207,6 +208,7 @@ def sitting(folder: Path) -> Iterator[Court]:
             "ASSAY_OWNER": OWNER,
             "ASSAY_JWKS": str(folder / "identity" / identity.TRUSTED),
             "ASSAY_SERVICE_KEY": str(folder / "identity" / "approval.pem"),
+            "ASSAY_PASSKEY_ORIGIN": ORIGIN,
             "ASSAY_PEERS": json.dumps(peers),
             **mtls.environ(folder / "identity", "approval"),
         }

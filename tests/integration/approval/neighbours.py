@@ -34,15 +34,18 @@ class Neighbours:
         self.runs: dict[str, Run] = {}
         self.tokens: list[str] = []
         self.is_away = False
+        self.next: dict[str, dict[str, ModelVersion]] = {}  # known once a version was asked for
 
     def version(
         self, request: GetModelVersionRequest, context: grpc.ServicerContext
     ) -> GetModelVersionResponse:
         self._called(context)
         self.tokens.append(request.at_least_as_fresh)
-        if request.name not in self.known:
+        known = self.known.get(request.name)
+        self.known |= self.next.pop(request.name, {})
+        if known is None:
             context.abort(grpc.StatusCode.NOT_FOUND, "no such version")
-        return GetModelVersionResponse(model_version=self.known[request.name])
+        return GetModelVersionResponse(model_version=known)
 
     def model(self, request: GetModelRequest, context: grpc.ServicerContext) -> GetModelResponse:
         """Return a model, one that says nothing where a test says nothing of it."""

@@ -10,6 +10,7 @@ import pytest
 from assay.approval.v1.events_pb2 import RecertificationDue
 from assay.approval.v1.resources_pb2 import Approval, ApprovalState, PolicySpec
 from assay.metadata.v1.events_pb2 import ModelVersionArchived, ModelVersionUpdated
+from assay.metadata.v1.resources_pb2 import ModelVersion
 from assay_approval.domain.approval import APPROVAL
 from tests.integration.approval.caller import Caller
 from tests.integration.approval.court import Court
@@ -163,6 +164,18 @@ async def test_a_change_of_the_version_voids_its_approvals(
     with refused("NOT_OPEN"):
         court.stub.SignApproval(prepared, metadata=bob.metadata)
     assert not court.check(version, granted.name).approval
+
+
+@pytest.mark.requirement("S9")
+def test_a_change_while_the_approval_is_asked_for_voids_it(court: Court, ann: Caller) -> None:
+    version = court.governed()
+    changed = ModelVersion()
+    changed.CopyFrom(court.versions.known[version])
+    changed.tags["audience"] = "everybody"
+    court.versions.next[version] = {version: changed}
+    asked = ann.ask(version)
+    assert (asked.state, asked.end_code) == (VOIDED, "tags")
+    assert ann.ask(version).state == OPEN
 
 
 @pytest.mark.requirement("S9")

@@ -114,10 +114,44 @@ def test_the_rights_of_anybody_at_any_time(court: Court, bob: Caller) -> None:
     del bob
 
 
+@pytest.mark.requirement("A2", "S5")
+def test_a_workload_is_no_approver(court: Court) -> None:
+    machine = Caller(court, Person(f"w{uuid4()}"), "workload")
+    machine.create()
+    with refused("HUMAN_REQUIRED"):
+        court.grant_role(machine.name, "approver:validator")
+
+
+@pytest.mark.requirement("W13")
+def test_a_role_is_given_by_admins_where_they_are_admins(court: Court, ann: Caller) -> None:
+    admin = court.someone(roles=())
+    court.give(admin.name, "admin", f"{NAMESPACE}/models/churn")
+    request = api.GrantRoleRequest(parent=ann.name)
+    request.role.role, request.role.scope = "reader", f"{NAMESPACE}/models/churn"
+    given = court.stub.GrantRole(request, metadata=admin.metadata).role
+    assert (given.standing, given.giver) == (PROPOSED, admin.name)
+    request.role.scope = NAMESPACE
+    with refused("RIGHT_REQUIRED"):
+        court.stub.GrantRole(request, metadata=admin.metadata)
+    removal = api.RemoveRoleRequest(name=court.give(ann.name, "deployer").name, reason="No.")
+    with refused("RIGHT_REQUIRED"):
+        court.stub.RemoveRole(removal, metadata=admin.metadata)
+
+
 def test_exclusive_roles_are_refused(court: Court, ann: Caller) -> None:
     for role in ("admin", "auditor"):
         with refused("EXCLUSIVE_ROLES"):
             court.grant_role(ann.name, role, NAMESPACE)
+
+
+@pytest.mark.requirement("W3", "S5")
+def test_exclusive_roles_are_refused_to_two_accounts_of_a_person(court: Court, ann: Caller) -> None:
+    admin, second = court.someone(roles=["admin"]), court.someone(roles=())
+    with refused("EXCLUSIVE_ROLES"):
+        court.link(admin, ann)
+    court.link(admin, second)
+    with refused("EXCLUSIVE_ROLES"):
+        court.grant_role(second.name, "approver:validator")
 
 
 def forged(holder: Person, role: str, by: Person | None = None) -> RoleGranted:

@@ -10,7 +10,8 @@ from assay.approval.v1.resources_pb2 import KeyKind, PasskeyData
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay_approval.domain.key import KEY, ClaimKey
-from assay_approval.domain.principal import PRINCIPAL, CreatePrincipal, Enrol, RevokeKey
+from assay_approval.domain.principal import PRINCIPAL
+from assay_approval.domain.principal_commands import CreatePrincipal, Enrol, RevokeKey
 from assay_events.decider import Forbidden
 from assay_events.spec import Spec
 from assay_trust import dsse

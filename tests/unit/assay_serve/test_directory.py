@@ -1,6 +1,7 @@
 """Who is who, with which roles, from the events: what nobody stands for changes nothing."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -176,6 +177,16 @@ async def test_accounts_of_one_person_are_one_whichever_way_they_are_linked() ->
     assert {found.accounts(each) for each in everybody} == {everybody}
     assert len({found.person(each) for each in everybody}) == 1
     assert found.person(DAN.name) == DAN.name
+
+
+async def test_the_latest_time_of_the_store_is_known_whatever_the_event() -> None:
+    store = MemoryStore()
+    await Scribe({"approval": store}).write(role(EVE))
+    later = NOW + timedelta(days=3650)
+    found = Directory(DEPLOYMENT)
+    found.take(replace(store.messages[0], nats_subject="assay.v1.metadata.x", stream_time=later))
+    found.take(store.messages[0])
+    assert found.stream_time == later
 
 
 async def authorised(person: str, demand: Demand, resource: str, *events: Message) -> bool:
