@@ -312,17 +312,17 @@ def test_many_names_are_resolved_at_once(assay: Assay, weights: str) -> None:
 
 
 def test_a_namespace_is_made_and_used(assay: Assay, weights: str) -> None:
-    assay.run("namespace", "create", "research", "--description", "Nothing serves from here.")
+    assay.run("namespace", "create", "laboratory", "--description", "Nothing serves from here.")
     listed = assay.run("namespace", "list").stdout
     assert "Nothing serves from here." in listed
-    made = assay.run("register", "churn", weights, ASSAY_NAMESPACE="research")
+    made = assay.run("register", "churn", weights, ASSAY_NAMESPACE="laboratory")
     assert made.stdout.startswith("Registered churn/1")
-    shown = assay.json("show", "churn/1", "--namespace", "research")
-    assert one(shown, "model_version")["name"].startswith("namespaces/research/")
-    told = assay.run("namespace", "create", "research", status=1).stderr
-    assert "Next: assay namespace show research" in told
-    missing = assay.run("show", "churn/2", "--namespace", "research", status=1).stderr
-    assert "Next: assay versions churn --namespace research" in missing
+    shown = assay.json("show", "churn/1", "--namespace", "laboratory")
+    assert one(shown, "model_version")["name"].startswith("namespaces/laboratory/")
+    told = assay.run("namespace", "create", "laboratory", status=1).stderr
+    assert "Next: assay namespace show laboratory" in told
+    missing = assay.run("show", "churn/2", "--namespace", "laboratory", status=1).stderr
+    assert "Next: assay versions churn --namespace laboratory" in missing
 
 
 ODD = ("it's a $HOME; rm -rf *", "-minus", "naïve 模型 🙃", 'quo"ted `id`', "a\\b*?[x]")
