@@ -154,4 +154,5 @@ async def _copy_moments(db: asyncpg.Connection, taken: Taken) -> None:
 
 async def _analyse(db: asyncpg.Connection, tables: Mapping[str, object]) -> None:
     for name in tables:
-        await db.execute(f"ANALYZE {name}")
+        # What is all visible is read from indexes alone.
+        await db.execute(f"VACUUM (ANALYZE) {name}")

@@ -13,6 +13,7 @@ from assay_serve.refusals import bad_filter
 Scalar: TypeAlias = str | int | float | bool | datetime
 Argument: TypeAlias = Scalar | list[Scalar]
 MAX_INTEGER = 2**63
+MAX_JOINS = 4
 
 
 class Kind(Enum):
@@ -89,6 +90,7 @@ class _Writer:
     def __init__(self, fields: Fields, first_argument: int) -> None:
         self._fields = fields
         self._first = first_argument
+        self._subqueries = 0
         self.arguments: list[Argument] = []
 
     def write(self, expression: Expression) -> str:
@@ -126,13 +128,18 @@ class _Writer:
         if asked.key and known.value is not None:
             test = f"{known.key} = {self._bind(asked.key, 'text')}"
             if asked.comparator == ":" and asked.value == "*" and not asked.is_quoted:
-                return f"EXISTS ({known.rows} AND {test})"
-            return f"EXISTS ({known.rows} AND {test} AND {self._compare(known.value, asked)})"
+                return self._exists(f"{known.rows} AND {test}")
+            return self._exists(f"{known.rows} AND {test} AND {self._compare(known.value, asked)}")
         if known.value is None and asked.comparator in {"IN", "LIKE"}:
-            return f"EXISTS ({known.rows} AND {self._compare(Column(known.key), asked)})"
+            return self._exists(f"{known.rows} AND {self._compare(Column(known.key), asked)}")
         if asked.comparator != ":" and (asked.comparator != "=" or known.value is not None):
             raise bad_filter(f'Ask for a name in {asked.field} as in {asked.field}:"name".')
-        return f"EXISTS ({known.rows} AND {known.key} = {self._bind(asked.value, 'text')})"
+        return self._exists(f"{known.rows} AND {known.key} = {self._bind(asked.value, 'text')}")
+
+    def _exists(self, rows: str) -> str:
+        """Return whether there are rows; only the first few may become joins, which are planned."""
+        self._subqueries += 1
+        return f"EXISTS ({rows})" + (" IS TRUE" if self._subqueries > MAX_JOINS else "")
 
     def _compare(self, column: Column, asked: Restriction) -> str:
         if asked.comparator == "IN":

@@ -101,6 +101,8 @@ def _version_edges(event: ModelVersionRegistered) -> Iterable[tuple[str, str]]:
     yield from _file_edges(event.name, event.manifest_digest)
     if event.run:
         yield event.run, event.name
+    for parent in event.parent_versions:
+        yield parent, event.name
 
 
 def _file_edges(version: str, manifest_digest: str) -> Iterable[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceAsyncStub
 
 _MODELS, _CALLERS = 200, 16
+_ON_ONE = "register on one model"
 _NAMES = [f"bench-{number:03}" for number in range(_MODELS)]
 _ALIASES = [f"namespaces/default/models/{name}/aliases/champion" for name in _NAMES]
 
@@ -47,7 +49,11 @@ def _sides(
     sides: dict[str, Measure] = {"raw ms": lambda: p50_ms(raw, seconds / 2)}
     calls = dict(ours)
     for name, peer in peers.items():
-        calls |= {f"{name} resolve": peer.resolve, f"{name} register": peer.register}
+        calls |= {
+            f"{name} resolve": peer.resolve,
+            f"{name} register": peer.register,
+            f"{name} {_ON_ONE}": peer.register_on_one,
+        }
     for name, call in calls.items():
         for callers in (1, _CALLERS):
             sides[f"{name} {callers}"] = _rate_of(call, callers, seconds)
@@ -61,7 +67,12 @@ def _ratios(found: Mapping[str, float], peers: list[str]) -> list[Ratio]:
             "get by alias, p50 alone", found["resolve ms"], "ms", found["raw ms"], "ms, raw query"
         )
     ]
-    for verb, what in (("resolve", "get by alias"), ("register", "register a version")):
+    verbs = {
+        "resolve": "get by alias",
+        "register": f"register on {_MODELS} models",
+        _ON_ONE: _ON_ONE,
+    }
+    for verb, what in verbs.items():
         for callers in (1, _CALLERS):
             ours, said = found[f"{verb} {callers}"], f"{what}, {callers} callers"
             if not peers:
@@ -106,7 +117,8 @@ async def _assay(
         token = (await stub().SetAlias(set_, metadata=identity)).consistency_token
     wait = api.ResolveRequest(name=_ALIASES[0], at_least_as_fresh=token)
     await stub().Resolve(wait, metadata=identity)
-    return {"resolve": resolve, "register": register}
+    on_one = partial(register, _NAMES[0])
+    return {"resolve": resolve, "register": register, _ON_ONE: on_one}
 
 
 def _store_one(bench: Bench, running: Stack) -> str:

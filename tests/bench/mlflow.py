@@ -136,6 +136,11 @@ class Registry:
         body = json.dumps(_version(next(self._turn)))
         await self._in_thread("POST", "model-versions/create", body)
 
+    async def register_on_one(self) -> None:
+        """Register a version of the first model."""
+        body = json.dumps(_version(self._names[0]))
+        await self._in_thread("POST", "model-versions/create", body)
+
     async def _in_thread(self, method: str, path: str, body: str) -> None:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._threads, self._call, method, path, body)

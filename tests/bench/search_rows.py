@@ -134,7 +134,7 @@ def _events(size: Size) -> Iterator[Message]:
     for number in range(1, size.versions // size.models + 1):
         for model in models:
             yield _version(model, number, draw)
-    for model in models:
+    for model in models if size.versions else []:
         yield AliasSet(name=f"{model}/aliases/champion", version=f"{model}/versions/1")
         if draw.random() < 0.1:
             yield StageSet(name=f"{model}/stages/production", version=f"{model}/versions/1")

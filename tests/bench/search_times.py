@@ -39,11 +39,11 @@ class Times:
     def __str__(self) -> str:
         if not self.taken[1:]:
             return "-"
+        told = f"{self.at(0.5):.1f} ms, p99 {self.at(0.99):.1f}"
+        if not self.pid:
+            return told
         cpu = self.used[1:]
-        return (
-            f"{self.at(0.5):.1f} ms, p99 {self.at(0.99):.1f}"
-            f" (of the cores {_at(cpu, 0.5):.1f}, p99 {_at(cpu, 0.99):.1f})"
-        )
+        return f"{told} (of the cores {_at(cpu, 0.5):.1f}, p99 {_at(cpu, 0.99):.1f})"
 
 
 def _at(values: list[float], share: float) -> float:

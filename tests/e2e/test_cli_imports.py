@@ -139,3 +139,13 @@ def test_what_cannot_be_read_or_written_is_said(assay: Assay, tmp_path: Path) ->
     assert error["reason"] == "NOT_FOUND"
     assert not (tmp_path / "out.jsonl").exists()
     assert assay.refused("export", "x", "-o", str(wrong))["reason"] == "FILE_EXISTS"
+
+
+def test_a_model_that_is_there_already_is_imported_elsewhere(assay: Assay, tmp_path: Path) -> None:
+    model, file = f"in-{uuid4()}", tmp_path / "items.jsonl"
+    file.write_text(drafts(model, 1))
+    assay.run("import", "file", str(file))
+    file.write_text(drafts(model, 1, 2))  # other bytes are another import
+    told = assay.run("import", "file", str(file), status=1).stderr
+    assert "exists already" in told
+    assert told.rstrip().endswith(f"assay import file {file} --into NAMESPACE")

@@ -113,8 +113,8 @@ def assay_is_healthy(assay: Assay) -> bool:
 def test_a_model_with_tags_is_listed_by_them(stack: Path) -> None:
     with Client.connect(stack) as client:
         request = create("tagged")
-        request.model.CopyFrom(Model(tags={"team": "risk"}))
+        request.model.CopyFrom(Model(tags={"team": "listed by tags"}))
         client.metadata.CreateModel(request)
-        where = api.ListModelsRequest(parent=PARENT, filter='tags.team = "risk"')
+        where = api.ListModelsRequest(parent=PARENT, filter='tags.team = "listed by tags"')
         names = [model.name for model in client.metadata.ListModels(where).models]
         assert names == [f"{PARENT}/models/tagged"]

@@ -9,7 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +31,14 @@ class Stack:
     data: Path
 
     def kill(self, name: str) -> None:
-        """Kill a process as `kill -9` does; the supervisor starts it again."""
-        os.kill(self.pid(name), signal.SIGKILL)
+        """Kill a process as `kill -9` does, once it runs; the supervisor starts it again."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with suppress(ProcessLookupError):  # it may have gone by itself since it was listed
+                if pid := self.pid(name):  # 0 would be the group of this very process
+                    return os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        raise AssertionError(f"{name} does not run.")
 
     def pid(self, name: str) -> int:
         """Return the process id of a part."""

@@ -71,7 +71,9 @@ def import_file(
     except AssayError as error:
         words = ["--into", into] if into else []
         go_on = context.command("import", "file", str(file), *words, "--import-id", chosen)
-        context.hints.setdefault(error.reason, go_on)
+        elsewhere = context.command("import", "file", str(file), "--into", "NAMESPACE")
+        is_there = error.reason == "ALREADY_EXISTS"
+        context.hints.setdefault(error.reason, elsewhere if is_there else go_on)
         raise
 
     def show(screen: "Screen") -> None:

@@ -37,4 +37,4 @@ def _answer(context: Context, who: dict[str, str]) -> None:
     if context.as_json:
         print(json.dumps(who, indent=2))
     else:
-        print(f"Acting as {who['login']}, {who['principal']}, for twelve hours.")
+        context.screen.say(f"Acting as {who['login']}, {who['principal']}, for twelve hours.")

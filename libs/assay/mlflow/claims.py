@@ -25,7 +25,7 @@ def pieces(text: str, limit: int = MAX_TEXT_BYTES) -> Iterator[str]:
 
     Example:
         >>> list(pieces("größe", 3))
-        ['gr', 'öß', 'e']
+        ['gr', 'ö', 'ße']
     """
     data, start = text.encode(), 0
     while start < len(data):

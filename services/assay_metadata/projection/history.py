@@ -27,7 +27,7 @@ def _set(event: Message) -> Iterator[str]:
         elif isinstance(value, ModelCard):
             yield from _card(value)
         elif isinstance(value, Message):
-            yield f"{field.name}: {MessageToJson(value, indent=None)}"
+            yield f"{field.name}: {MessageToJson(value, indent=None, sort_keys=True)}"
         else:
             yield from _value(field.name, value)
 

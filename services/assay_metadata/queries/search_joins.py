@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 from uuid import UUID
 
-from assay_metadata.queries import terms
-from assay_serve.filter_parser import And, Expression, Or, Restriction
-from assay_serve.filtering import Column, Fields, Kind, to_sql
+from assay_metadata.queries import terms, versions
+from assay_serve.filter_parser import And, Expression, Not, Or, Restriction
+from assay_serve.filtering import Column, Entries, Fields, Kind, to_sql
 
 MOST_JOINS = 6  # more would have the planner try too many orders
 WORDS = """(to_tsvector('simple', split_part(v.model, '/', 4) || ' '
@@ -83,7 +83,8 @@ def read_filter(expression: Expression, statement: Statement) -> None:
         if isinstance(term, And):
             read_filter(term, statement)
         elif not _joined(term, statement):
-            statement.rest.append(term)
+            # A comparison with rows elsewhere is no place to begin: the planner must not join it.
+            statement.rest.append(Not(Not(term)) if _is_elsewhere(term) else term)
 
 
 def join_metric(key: str, statement: Statement) -> str:
@@ -134,6 +135,10 @@ def _is_model(asked: Expression) -> TypeGuard[Restriction]:
     return isinstance(asked, Restriction) and (
         (asked.field, asked.key, asked.comparator) == ("model", "", "=")
     )
+
+
+def _is_elsewhere(asked: Expression) -> bool:
+    return isinstance(asked, Restriction) and isinstance(versions.FIELDS.get(asked.field), Entries)
 
 
 def _is_metric(asked: Expression) -> TypeGuard[Restriction]:

@@ -33,7 +33,14 @@ SELECT v.model, v.number, v.state, v.manifest_digest, v.description, v.metrics, 
        {HELD.format(kind="alias")} AS aliases, {HELD.format(kind="stage")} AS stages
 """
 AT = "v.from_revision <= $1 AND v.to_revision > $1"
-ONE = f"{COLUMNS} FROM version v WHERE {AT} AND v.model = $2 AND v.number = $3"
+# The newest row up to a revision is the end of a range of the primary key, however often the
+# version was changed.
+ONE = f"""{COLUMNS}
+FROM (
+    SELECT * FROM version n WHERE n.model = $2 AND n.number = $3 AND n.from_revision <= $1
+    ORDER BY n.from_revision DESC LIMIT 1) v
+WHERE v.to_revision > $1
+"""  # noqa: S608 - put together from constants
 OF_MODEL = f"{COLUMNS} FROM version v WHERE {AT} AND v.model = $2"
 OF_TARGET = f"""{COLUMNS}
 FROM holding t JOIN version v ON v.model = t.model AND v.number = t.number AND {AT}

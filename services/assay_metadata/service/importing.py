@@ -1,5 +1,6 @@
 """Import: each batch is about one model, and one command: one atomic append, or nothing."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -43,6 +44,7 @@ class Importing(ImportFacts):
                 batch=request.batch, is_known=True, consistency_token=folded.token
             )
         items = await self._items(request, model, folded.state)
+        await asyncio.sleep(0)  # a batch is long work: other calls get their turn in between
         command = ImportBatch(str(model), items)
         with _largest_named(request):
             done = await self._commands.handle(MODEL, str(model), command, asked)

@@ -197,3 +197,35 @@ def test_before_its_rename_a_model_had_no_other_name(
     assert metadata.GetModel(old).model == before
     with refused("NOT_FOUND"):
         metadata.GetModel(other)
+
+
+def test_history_and_diff_are_told_by_each_name(
+    registry: Registry, metadata: MetadataServiceStub
+) -> None:
+    name, new = registry.model(), _id()
+    before = Moment(revision=revision(_read(registry, name).etag))
+    _rename(registry, name, new)
+    registry.version(name)
+    told = [
+        metadata.ListHistory(
+            api.ListHistoryRequest(name=each, at_least_as_fresh=registry.token)
+        ).entries
+        for each in (name, _named(new))
+    ]
+    assert list(told[0]) == list(told[1])
+    assert told[0][0].resource == f"{name}/versions/1"
+    changed = [
+        metadata.Diff(
+            api.DiffRequest(name=each, from_moment=before, at_least_as_fresh=registry.token)
+        ).changes
+        for each in (name, _named(new))
+    ]
+    assert list(changed[0]) == list(changed[1])
+    assert {change.resource for change in changed[0]} >= {name, f"{name}/versions/1"}
+    below = api.ListHistoryRequest(
+        name=f"{_named(new)}/versions/1", at_least_as_fresh=registry.token
+    )
+    assert metadata.ListHistory(below).entries[0].resource == f"{name}/versions/1"
+    unknown = api.ListHistoryRequest(name=_named(_id()), at_least_as_fresh=registry.token)
+    with refused("NOT_FOUND"):
+        metadata.ListHistory(unknown)

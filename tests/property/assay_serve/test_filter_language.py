@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from assay_events.decider import Invalid
 from assay_serve.filter_parser import MAX_DEPTH, MAX_TERMS, parse
-from assay_serve.filtering import Column, Entries, Fields, Kind, where
+from assay_serve.filtering import MAX_JOINS, Column, Entries, Fields, Kind, where
 
 FIELDS: Fields = {
     "name": Column("t.name"),
@@ -129,6 +129,12 @@ def test_a_wrong_filter_is_answered_with_what_to_do(text: str, advice: str) -> N
     with pytest.raises(Invalid) as caught:
         where(text, FIELDS, 1)
     assert advice in caught.value.message
+
+
+def test_a_long_filter_gives_the_planner_few_joins_to_order() -> None:
+    found = sql(" AND ".join(["tags.k = x"] * MAX_TERMS))
+    assert found.count("EXISTS") == MAX_TERMS
+    assert found.count("IS TRUE") == MAX_TERMS - MAX_JOINS
 
 
 def test_a_long_filter_is_read_in_time() -> None:

@@ -1,5 +1,6 @@
 """What is imported says what the source said: the law that the comparison at the end rests on."""
 
+import doctest
 import math
 from collections.abc import Mapping
 
@@ -106,3 +107,7 @@ def test_claims_are_whole_again_after_they_were_split(given_: Mapping[str, str])
 def test_each_difference_comes_with_what_to_do(number: int, wrong: Difference, words: str) -> None:
     adviser = Adviser(("--namespace", "x"), {("churn", "stage", "governed")})
     assert words in adviser.advise("churn", number, wrong)
+
+
+def test_the_examples_of_claims_run() -> None:
+    assert doctest.testmod(claims).failed == 0

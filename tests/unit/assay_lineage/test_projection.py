@@ -28,6 +28,12 @@ def test_a_version_is_made_from_its_files_and_its_run() -> None:
     assert edges(registered) == {(FILES, VERSION), (RUN, VERSION)}
 
 
+def test_a_version_is_made_from_its_parents() -> None:
+    parents = [f"namespaces/default/models/base/versions/{number}" for number in (1, 2)]
+    registered = ModelVersionRegistered(name=VERSION, is_draft=True, parent_versions=parents)
+    assert edges(registered) == {(parent, VERSION) for parent in parents}
+
+
 def test_a_draft_has_no_files_until_it_is_sealed() -> None:
     draft = ModelVersionRegistered(name=VERSION, is_draft=True, run=RUN)
     assert edges(draft) == {(RUN, VERSION)}
