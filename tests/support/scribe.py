@@ -41,7 +41,11 @@ class Scribe:
         self.stores = stores
 
     async def write(
-        self, event: Message, actor: Actor = ANN, header: str = "", **fields: object
+        self,
+        event: Message,
+        actor: Actor = ANN,
+        header: str = "",
+        **fields: object,
     ) -> int:
         """Write a valid event, but for what `header` and `fields` of the envelope say.
 
@@ -63,7 +67,10 @@ class Scribe:
         )
         envelope.time.FromDatetime(datetime.now(UTC))
         for field, value in fields.items():
-            setattr(envelope, field, value)
+            if isinstance(value, datetime):
+                getattr(envelope, field).FromDatetime(value)
+            else:
+                setattr(envelope, field, value)
         message = codec.encode(envelope, event)
         message = replace(message, type=header or message.type)
         return await self._append(context, nats_subject, message)

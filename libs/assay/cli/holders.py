@@ -1,18 +1,22 @@
 """Commands that tell what aliases and stages point at, and when they pointed at what."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from assay.cli import options
 from assay.cli.command import Context, command
 from assay.cli.moves import alias_app, alias_of, stage_app, stage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from google.protobuf.message import Message
 
     from assay.cli.screen import Screen
     from assay.metadata.v1.resources_pb2 import Alias, Stage
     from assay.names import AliasName, StageName
     from assay.type.v1.moment_pb2 import Moment
+
+_Answer = TypeVar("_Answer", bound="Message")
 
 
 @command(alias_app, "show")
@@ -24,29 +28,18 @@ def show_alias(
     watch: options.Watch = False,
 ) -> None:
     """Show what ALIAS points at."""
-    from assay.cli.redrawing import present
-    from assay.errors import NotFound
     from assay.metadata.v1.metadata_service_pb2 import GetAliasRequest, GetAliasResponse
     from assay.metadata.v1.resources_pb2 import Alias
 
-    target = alias_of(context, name, alias)
-    watched = _lasting(context, target) if watch else ""
-
-    def ask(moment: "Moment | None") -> GetAliasResponse:
-        try:
-            request = GetAliasRequest(name=str(target), as_of=moment)
-            return context.client.metadata.GetAlias(request)
-        except NotFound:
-            if not watched:
-                raise
-            return GetAliasResponse(alias=Alias(name=watched))  # it may be set later
-
-    present(
+    target, get = alias_of(context, name, alias), context.client.metadata.GetAlias
+    _show(
         context,
-        ask,
+        target,
+        lambda moment: get(GetAliasRequest(name=str(target), as_of=moment)),
+        lambda held: GetAliasResponse(alias=Alias(name=held)),
         lambda screen, answer: _one(screen, answer.alias),
         as_of=as_of,
-        watched=watched,
+        watch=watch,
     )
 
 
@@ -92,29 +85,18 @@ def show_stage(
     watch: options.Watch = False,
 ) -> None:
     """Show what STAGE holds."""
-    from assay.cli.redrawing import present
-    from assay.errors import NotFound
     from assay.metadata.v1.metadata_service_pb2 import GetStageRequest, GetStageResponse
     from assay.metadata.v1.resources_pb2 import Stage
 
-    target = stage_of(context, name, stage)
-    watched = _lasting(context, target) if watch else ""
-
-    def ask(moment: "Moment | None") -> GetStageResponse:
-        try:
-            request = GetStageRequest(name=str(target), as_of=moment)
-            return context.client.metadata.GetStage(request)
-        except NotFound:
-            if not watched:
-                raise
-            return GetStageResponse(stage=Stage(name=watched))  # it may be entered later
-
-    present(
+    target, get = stage_of(context, name, stage), context.client.metadata.GetStage
+    _show(
         context,
-        ask,
+        target,
+        lambda moment: get(GetStageRequest(name=str(target), as_of=moment)),
+        lambda held: GetStageResponse(stage=Stage(name=held)),
         lambda screen, answer: _one(screen, answer.stage),
         as_of=as_of,
-        watched=watched,
+        watch=watch,
     )
 
 
@@ -149,6 +131,33 @@ def stage_holdings(
 ) -> None:
     """List each time that a version held STAGE, oldest first."""
     _holdings(context, stage_of(context, name, stage), limit)
+
+
+def _show(
+    context: Context,
+    target: "AliasName | StageName",
+    ask: "Callable[[Moment | None], _Answer]",
+    absent: "Callable[[str], _Answer]",
+    draw: "Callable[[Screen, _Answer], None]",
+    *,
+    as_of: str,
+    watch: bool,
+) -> None:
+    """Show what a target points at; one that is watched may be set later."""
+    from assay.cli.redrawing import present
+    from assay.errors import NotFound
+
+    watched = _lasting(context, target) if watch else ""
+
+    def ask_or_wait(moment: "Moment | None") -> "_Answer":
+        try:
+            return ask(moment)
+        except NotFound:
+            if not watched:
+                raise
+            return absent(watched)
+
+    present(context, ask_or_wait, draw, as_of=as_of, watched=watched)
 
 
 def _parent(context: Context, name: str) -> str:

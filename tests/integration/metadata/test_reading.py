@@ -1,17 +1,22 @@
 """Reads: as of any moment, page by page, filtered; and never anything but a filter in a filter."""
 
+import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 import assay.metadata.v1.metadata_service_pb2 as api
+from assay.metadata.v1.events_pb2 import ModelVersionRegistered
 from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceStub
 from assay.metadata.v1.resources_pb2 import Model, ModelVersion, State
 from assay.type.v1.metric_pb2 import Metric
 from assay.type.v1.moment_pb2 import Moment
-from tests.integration.metadata.registry import Registry, refused, revision
+from assay_events import token
+from tests.integration.metadata.registry import DIGEST, Registry, refused, revision
+from tests.support.scribe import writing
 
 
 @pytest.fixture(scope="module")
@@ -316,3 +321,37 @@ def test_what_is_not_there_is_not_found(registry: Registry, metadata: MetadataSe
     ):
         with refused("NOT_FOUND"):
             listing()
+
+
+def test_a_clock_that_goes_back_changes_no_order(
+    registry: Registry, metadata: MetadataServiceStub
+) -> None:
+    """People read the clock of who wrote; what was there when follows from the stream alone."""
+    name = registry.model()
+    first = registry.version(name)
+    before = datetime.now(UTC)
+    yesterday = before - timedelta(days=1)
+    written = asyncio.run(_write_at(registry, f"{name}/versions/2", yesterday))
+    fresh = token.encode(written)
+    listed = api.ListModelVersionsRequest(parent=name, at_least_as_fresh=fresh)
+    found = list(metadata.ListModelVersions(listed).model_versions)
+    assert sorted(version.number for version in found) == [1, 2]
+    (second,) = (version for version in found if version.number == 2)
+    assert second.create_time.ToDatetime(tzinfo=UTC) == yesterday
+    listed.as_of.time.FromDatetime(before)
+    then = metadata.ListModelVersions(listed).model_versions
+    assert [version.number for version in then] == [first.number]
+    registry.token = fresh
+    assert registry.version(name).number == 3
+    history = api.ListHistoryRequest(name=name, at_least_as_fresh=registry.token)
+    told = metadata.ListHistory(history).entries
+    assert [entry.revision for entry in told] == sorted(
+        (entry.revision for entry in told), reverse=True
+    )
+
+
+async def _write_at(registry: Registry, version: str, at: datetime) -> int:
+    """Register the second version as a service would whose clock is wrong."""
+    async with writing(registry.bus) as scribe:
+        event = ModelVersionRegistered(name=version, number=2, manifest_digest=DIGEST)
+        return await scribe.write(event, time=at)

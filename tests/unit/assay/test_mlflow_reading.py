@@ -203,13 +203,13 @@ def test_nobody_but_the_source_itself_is_asked_for_files(uri: str) -> None:
     [
         (
             SourceVersion("churn", 1, model_id="m-1", run_id="gone"),
-            "s3://b/root/model",
+            "s3://b/files/model",
             "/model-versions/get-artifact",
             {"name": "churn", "version": "1", "path": "MLmodel"},
         ),
         (
             SourceVersion("churn", 1, model_id="m-gone", run_id="r1"),
-            "s3://b/root/model",
+            "s3://b/files/model",
             "/get-artifact",
             {"run_id": "r1", "path": "model/MLmodel"},
         ),
@@ -231,7 +231,7 @@ def test_files_elsewhere_are_served_through_the_tracking_server(
         is_there = ask.query.get("run_id") == "r1" or "/m-1/" in ask.path
         folder = ask.query.get("artifact_directory_path") or ask.query.get("path")
         found = [{"path": "model/MLmodel", "file_size": 7}] if folder == "model" else []
-        return {"root_uri": "s3://b/root/", "files": found} if is_there else None
+        return {"root_uri": "s3://b/files/", "files": found} if is_there else None
 
     with reader(told) as it:
         (file,) = files_of(it, version)
