@@ -6,6 +6,7 @@ is refused when it is compiled; whatever goes wrong later is "not satisfied".
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from assay.metadata.v1.resources_pb2 import Model, ModelVersion
 from assay_approval.cel import compiled, facts, profile, spelling
@@ -31,6 +32,15 @@ class Verdict:
 
     satisfied: bool
     detail: str = ""
+
+
+class Known(Protocol):
+    """What a condition is evaluated on."""
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        """The value of each variable that is known."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ class Condition:
     variables: frozenset[str]
     _compiled: Compiled = field(repr=False, compare=False)
 
-    def evaluate(self, inputs: Inputs) -> Verdict:
+    def evaluate(self, inputs: Known) -> Verdict:
         """Return whether it is true of the inputs; never raise."""
         absent = sorted(self.variables - inputs.values.keys())
         if absent:

@@ -22,6 +22,15 @@ SELECT_EVENTS = """
 SELECT e.* FROM event e WHERE e.nats_subject = ANY ($1::text[]) AND e.revision <= $2
 ORDER BY e.revision
 """
+# A request or a signature that has a row of its own was verified by the projection.
+SELECT_PASTS = """
+SELECT e.nats_subject, e.type, e.body, e.revision, e.stream_time,
+    r.revision IS NOT NULL OR s.revision IS NOT NULL AS holds FROM event e
+LEFT JOIN approval_requested r ON r.revision = e.revision
+LEFT JOIN signature s ON s.revision = e.revision
+WHERE e.nats_subject = ANY ($1::text[]) AND e.type = ANY ($2::text[]) AND e.revision <= $3
+ORDER BY e.revision
+"""
 SELECT_PRINCIPALS = """
 SELECT p.* FROM principal_created p
 WHERE NOT EXISTS (SELECT FROM principal_created e WHERE e.name = p.name AND e.revision < p.revision)
@@ -115,6 +124,20 @@ async def events(at: Snapshot, subjects: Sequence[str]) -> Mapping[str, list[Sto
                 row["nats_subject"], row["type"], row["body"], row["revision"], row["stream_time"]
             )
         )
+    return found
+
+
+async def pasts(
+    at: Snapshot, subjects: Sequence[str], types: Sequence[str]
+) -> Mapping[str, list[tuple[Stored, bool]]]:
+    """Return the events of these types on each subject, oldest first, and whether each holds.
+
+    That is told of requests and signatures: of those that were verified.
+    """
+    found: dict[str, list[tuple[Stored, bool]]] = {subject: [] for subject in subjects}
+    for row in await at.db.fetch(SELECT_PASTS, list(found), list(types), at.revision):
+        subject, kind, body, revision, time, holds = row.values()
+        found[subject].append((Stored(subject, kind, body, revision, time), holds))
     return found
 
 

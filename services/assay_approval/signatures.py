@@ -3,7 +3,7 @@
 Pure: a message in, a digest out. Rules and projection may not import each other; both import this.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias, assert_never
@@ -33,6 +33,12 @@ from assay_trust.record import (
 )
 
 SignatureEvent: TypeAlias = ApprovalSigned | ApprovalRejected | BreakGlassReviewed
+Seal: TypeAlias = Callable[[ApprovalRequested | SignatureEvent], str]
+
+
+def seal_of(event: ApprovalRequested | SignatureEvent) -> str:
+    """Return the digest of what was asked for, or of what a signature covers, empty for neither."""
+    return asked(event) if isinstance(event, ApprovalRequested) else covered(event)
 
 
 def asked(event: ApprovalRequested) -> str:

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from assay_approval.cel.profile import VARIABLES
@@ -32,13 +32,13 @@ def spell(values: Mapping[str, Value], max_bytes: int = MAX_BYTES) -> bytes:
         raise _bad(error) from error
 
 
-def read(data: bytes) -> Mapping[str, Value]:
+def read(data: bytes, names: Collection[str] = tuple(VARIABLES)) -> Mapping[str, Value]:
     """Return the values that `data` holds; whether it is their one spelling, it does not ask."""
     try:
         whole = canonical.decode(data, MAX_BYTES)
     except NotCanonical as error:
         raise _bad(error) from error
-    found = {name: _find(whole, name) for name in VARIABLES}
+    found = {name: _find(whole, name) for name in names}
     return {
         name: _read(VARIABLES[name], value, name)
         for name, value in found.items()

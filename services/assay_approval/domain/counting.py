@@ -25,7 +25,7 @@ from assay.approval.v1.events_pb2 import (
     RecertificationDue,
 )
 from assay.approval.v1.resources_pb2 import ApprovalState
-from assay_approval.signatures import SignatureEvent, asked, covered, record_of
+from assay_approval.signatures import Seal, SignatureEvent, covered, record_of, seal_of
 from assay_approval.verdict import Act, quorum_of
 
 Event: TypeAlias = (
@@ -120,17 +120,21 @@ def act_of(signature: SignatureEvent) -> Act:
     )
 
 
-def evolve(state: Approval, event: Event) -> Approval:
-    """Return the state after `event`; a signature or a grant that does not hold does not count."""
+def evolve(state: Approval, event: Event, seal: Seal = seal_of) -> Approval:
+    """Return the state after `event`; a signature or a grant that does not hold does not count.
+
+    `seal` tells what was asked for, and what a signature covers; it verifies both, unless a caller
+    knows already that they hold.
+    """
     match event:
         case ApprovalRequested():
-            return _requested(state, event)
+            return _requested(state, event, seal)
         case ApprovalCommented():
             return state
         case EvidenceAttached():
             return _attached(state, event)
         case ApprovalSigned() | ApprovalRejected():
-            return _signed(state, event)
+            return _signed(state, event, seal)
         case ApprovalGranted():
             return _granted(state, event)
         case BreakGlassReviewed():
@@ -152,10 +156,10 @@ def evolve(state: Approval, event: Event) -> Approval:
     assert_never(event)
 
 
-def counts(state: Approval, event: SignatureEvent) -> bool:
+def counts(state: Approval, event: SignatureEvent, seal: Seal = seal_of) -> bool:
     """Return whether a signature holds, covers what was asked, and its signer may still sign."""
     is_new = event.signer != state.request.submitter and event.signer not in state.signers
-    return state.is_open and is_new and covered(event) == state.covers
+    return state.is_open and is_new and seal(event) == state.covers
 
 
 def reviews(state: Approval, event: BreakGlassReviewed) -> bool:
@@ -164,8 +168,8 @@ def reviews(state: Approval, event: BreakGlassReviewed) -> bool:
     return state.review_due is not None and is_other and covered(event) == state.covers
 
 
-def _requested(state: Approval, event: ApprovalRequested) -> Approval:
-    covers = asked(event)
+def _requested(state: Approval, event: ApprovalRequested, seal: Seal) -> Approval:
+    covers = seal(event)
     if state.name or not covers:
         return state
     unmet = {each.name: each.detail for each in event.conditions if not each.is_satisfied}
@@ -183,8 +187,8 @@ def _attached(state: Approval, event: EvidenceAttached) -> Approval:
     return replace(state, evidence=(*state.evidence, event), unmet=unmet)
 
 
-def _signed(state: Approval, event: ApprovalSigned | ApprovalRejected) -> Approval:
-    if not counts(state, event):
+def _signed(state: Approval, event: ApprovalSigned | ApprovalRejected, seal: Seal) -> Approval:
+    if not counts(state, event, seal):
         return state
     signed = replace(state, signatures=(*state.signatures, event))
     if isinstance(event, ApprovalRejected) and closes(state, event):

@@ -180,7 +180,9 @@ def _governs(spec: PolicySpec, target: Target) -> bool:
     fits = not spec.tiers or (target.tier or NO_TIER) in spec.tiers
     match target.name:
         case names.AliasName(model=model, alias=alias):
-            return fits and _selects(spec.models, model) and _selects(spec.aliases, alias)
+            # NAME@LABEL is an alias before it is a stage: none may stand before a governed stage.
+            selected = _selects(spec.aliases, alias) or alias in spec.stages
+            return fits and _selects(spec.models, model) and selected
         case names.StageName(model=model, stage=stage):
             return fits and _selects(spec.models, model) and _selects(spec.stages, stage)
 

@@ -1,45 +1,129 @@
 """How an approval would have come out under another policy: the same count, other specs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from assay import names
 from assay.approval.v1.events_pb2 import ApprovalRequested
-from assay.approval.v1.resources_pb2 import ApprovalState, PolicyRef
-from assay_approval.conditions import Inputs
-from assay_approval.domain.counting import GRANTED, OPEN, Approval
+from assay.approval.v1.resources_pb2 import ApprovalState, PolicyRef, PolicySpec
+from assay_approval.cel import spelling
+from assay_approval.cel.spelling import BadInputs, Value
+from assay_approval.conditions import Condition, compile_condition
+from assay_approval.domain.counting import GRANTED, OPEN
+from assay_approval.domain.past import Past
 from assay_approval.domain.policies import Policies, Target, Version, governing
-from assay_approval.domain.requesting import claims_of, evaluate
-from assay_approval.verdict import People, count, pinned
+from assay_approval.verdict import People, Verdict, count, pinned
 
-REJECTED = ApprovalState.APPROVAL_STATE_REJECTED
-
-
-def outcome(states: Sequence[Approval]) -> ApprovalState.ValueType:
-    """Return what was decided: GRANTED whatever came later, REJECTED, or OPEN where neither."""
-    seen = {state.state for state in states}
-    if GRANTED in seen:
-        return GRANTED
-    return REJECTED if REJECTED in seen else OPEN
+_REJECTED = ApprovalState.APPROVAL_STATE_REJECTED
+_TIER = "model.tier"
 
 
-def would(
-    state: Approval, asked: Version, known: Mapping[str, Version], people: People
-) -> tuple[ApprovalState.ValueType, str]:
-    """Return what would have been decided with `asked` in the place of its policy, and why."""
-    versions = _versions(state.request, asked, known)
-    if not versions:
-        return GRANTED, "No policy would govern the target."
-    unmet = _unmet(state, versions)
-    if unmet:
-        return OPEN, f"A condition would not be met: {unmet}."
-    request = ApprovalRequested()
-    request.CopyFrom(state.request)
-    del request.policies[:], request.specs[:]
-    request.policies.extend(PolicyRef(name=each.name, digest=each.digest) for each in versions)
-    request.specs.extend(pinned(each.spec) for each in versions)
-    verdict = count(request, state.acts, people)
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """Policies that would have governed together, ready to be counted."""
+
+    policies: Sequence[PolicyRef]
+    specs: Sequence[PolicySpec]
+    conditions: Sequence[Condition]
+    variables: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The inputs that were evaluated then, as far as they are read now."""
+
+    values: Mapping[str, Value]
+
+
+class Trial:
+    """A policy that takes the place of its own versions, tried on one approval after the other."""
+
+    def __init__(self, asked: Version, known: Mapping[str, Version]) -> None:
+        """Try `asked`; `known` has each version ever of each policy."""
+        self._asked, self._known = asked, known
+        self._own = _policy(asked.name)
+        self._ready = dict[tuple[str, ...], _Ready]()
+
+    def would(self, past: Past, people: People) -> tuple[ApprovalState.ValueType, str]:
+        """Return what would have been decided, and why."""
+        try:
+            versions = self._versions(past.request)
+            if not versions:
+                return GRANTED, "No policy would govern the target."
+            ready = self._readied(versions)
+            unmet = _unmet(past, ready)
+        except BadInputs:
+            return OPEN, "The inputs of its conditions can't be read."
+        if unmet:
+            return OPEN, f"A condition would not be met: {unmet}."
+        return _told(count(_request(past.request, ready), past.acts, people))
+
+    def _versions(self, request: ApprovalRequested) -> list[Version]:
+        """Return the policies that would have governed: those pinned, with the one in its place."""
+        others = [
+            self._known[each.name]
+            for each in request.policies
+            if each.name in self._known and _policy(each.name) != self._own
+        ]
+        tier = _values(request, {_TIER}).get(_TIER, "") if self._asked.spec.tiers else ""
+        target = Target(names.target(request.target), str(tier))
+        selected = governing(Policies(newest={self._own: self._asked}), target)
+        return sorted([*others, *selected], key=lambda version: version.name)
+
+    def _readied(self, versions: Sequence[Version]) -> _Ready:
+        key = tuple(version.name for version in versions)
+        if key not in self._ready:
+            self._ready[key] = _ready(versions)
+        return self._ready[key]
+
+
+def _ready(versions: Sequence[Version]) -> _Ready:
+    conditions = [
+        compile_condition(condition.id, condition.expression)
+        for version in versions
+        for condition in version.spec.conditions
+    ]
+    return _Ready(
+        policies=[PolicyRef(name=each.name, digest=each.digest) for each in versions],
+        specs=[pinned(each.spec) for each in versions],
+        conditions=conditions,
+        variables=frozenset[str]().union(*(each.variables for each in conditions)),
+    )
+
+
+def _unmet(past: Past, ready: _Ready) -> str:
+    """Return the first condition that is not met by what was evaluated then, empty for none."""
+    if past.request.is_break_glass or not ready.conditions:
+        return ""
+    attached = spelling.normal(past.claims, "attached")
+    known = _Known({**_values(past.request, ready.variables), "attached": attached})
+    for condition in ready.conditions:
+        verdict = condition.evaluate(known)
+        if not verdict.satisfied:
+            return f"{condition.id}: {verdict.detail}"
+    return ""
+
+
+def _values(request: ApprovalRequested, variables: Collection[str]) -> Mapping[str, Value]:
+    return spelling.read(request.evidence, variables)
+
+
+def _request(request: ApprovalRequested, ready: _Ready) -> ApprovalRequested:
+    """Return as much of a request as is counted, with other policies."""
+    return ApprovalRequested(
+        target=request.target,
+        submitter=request.submitter,
+        registrant=request.registrant,
+        trainers=request.trainers,
+        is_break_glass=request.is_break_glass,
+        policies=ready.policies,
+        specs=ready.specs,
+    )
+
+
+def _told(verdict: Verdict) -> tuple[ApprovalState.ValueType, str]:
     if verdict.is_rejected:
-        return REJECTED, "A rejection would have closed it."
+        return _REJECTED, "A rejection would have closed it."
     if verdict.is_complete:
         return GRANTED, "Each seat would be full."
     short = next((seat for seat in verdict.seats if not seat.is_full), None)
@@ -50,31 +134,5 @@ def would(
     return OPEN, f"Step {short.step} would have {have} of {short.count} signatures of {who}."
 
 
-def _versions(
-    request: ApprovalRequested, asked: Version, known: Mapping[str, Version]
-) -> list[Version]:
-    """Return the policies that would have governed: those pinned, `asked` in place of its own."""
-    own = asked.name.rpartition("/versions/")[0]
-    others = [
-        known[each.name]
-        for each in request.policies
-        if each.name in known and each.name.rpartition("/versions/")[0] != own
-    ]
-    tier = str(_inputs(request).values.get("model.tier", ""))
-    target = Target(names.target(request.target), tier)
-    selected = governing(Policies(newest={own: asked}), target)
-    return sorted([*others, *selected], key=lambda version: version.name)
-
-
-def _unmet(state: Approval, versions: Sequence[Version]) -> str:
-    """Return the first condition that is not met by what was evaluated then, empty for none."""
-    if state.request.is_break_glass:
-        return ""
-    inputs = _inputs(state.request).with_attached(claims_of(state.evidence))
-    unmet = (result for result in evaluate(versions, inputs) if not result.is_satisfied)
-    found = next(unmet, None)
-    return f"{found.name.rpartition('/')[2]}: {found.detail}" if found else ""
-
-
-def _inputs(request: ApprovalRequested) -> Inputs:
-    return Inputs.from_bytes(request.evidence)
+def _policy(version: str) -> str:
+    return version.rpartition("/versions/")[0]
