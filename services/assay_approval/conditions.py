@@ -98,6 +98,22 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """As much of recorded inputs as is read, without the check that they are spelled rightly."""
+
+    values: Mapping[str, Value]
+
+    @classmethod
+    def of(cls, data: bytes, variables: Collection[str]) -> "Excerpt":
+        """Return these variables, as far as `data` has them; raise BadInputs where it has none."""
+        return cls(spelling.read(data, variables))
+
+    def with_attached(self, attached: Mapping[str, Mapping[str, str]]) -> "Excerpt":
+        """Return the same with this evidence."""
+        return Excerpt({**self.values, "attached": spelling.normal(attached, "attached")})
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A condition that was compiled; `variables` are those that it reads."""
 
@@ -110,7 +126,7 @@ class Condition:
         """Return whether it is true of the inputs; never raise."""
         absent = sorted(self.variables - inputs.values.keys())
         if absent:
-            return _unsatisfied(f"{absent[0]} was left out of the inputs.")
+            return _unsatisfied(facts.why_absent(absent[0]))
         read = {name: inputs.values[name] for name in self.variables}
         if self._compiled.costs_too_much(read):
             return _unsatisfied("It repeats too much: read less within all, exists, map or filter.")

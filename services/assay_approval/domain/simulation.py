@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from assay import names
 from assay.approval.v1.events_pb2 import ApprovalRequested
 from assay.approval.v1.resources_pb2 import ApprovalState, PolicyRef, PolicySpec
-from assay_approval.cel import spelling
-from assay_approval.cel.spelling import BadInputs, Value
-from assay_approval.conditions import Condition, compile_condition
+from assay_approval.conditions import Condition, Excerpt, compile_condition
 from assay_approval.domain.counting import GRANTED, OPEN
 from assay_approval.domain.past import Past
 from assay_approval.domain.policies import Policies, Target, Version, governing
 from assay_approval.verdict import People, Verdict, count, pinned
+from assay_trust.errors import TrustError
 
 _REJECTED = ApprovalState.APPROVAL_STATE_REJECTED
 _TIER = "model.tier"
@@ -26,13 +25,6 @@ class _Ready:
     specs: Sequence[PolicySpec]
     conditions: Sequence[Condition]
     variables: Collection[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The inputs that were evaluated then, as far as they are read now."""
-
-    values: Mapping[str, Value]
 
 
 class Trial:
@@ -52,7 +44,7 @@ class Trial:
                 return GRANTED, "No policy would govern the target."
             ready = self._readied(versions)
             unmet = _unmet(past, ready)
-        except BadInputs:
+        except TrustError:
             return OPEN, "The inputs of its conditions can't be read."
         if unmet:
             return OPEN, f"A condition would not be met: {unmet}."
@@ -65,8 +57,8 @@ class Trial:
             for each in request.policies
             if each.name in self._known and _policy(each.name) != self._own
         ]
-        tier = _values(request, {_TIER}).get(_TIER, "") if self._asked.spec.tiers else ""
-        target = Target(names.target(request.target), str(tier))
+        tier = _tier(request) if self._asked.spec.tiers else ""
+        target = Target(names.target(request.target), tier)
         selected = governing(Policies(newest={self._own: self._asked}), target)
         return sorted([*others, *selected], key=lambda version: version.name)
 
@@ -95,17 +87,16 @@ def _unmet(past: Past, ready: _Ready) -> str:
     """Return the first condition that is not met by what was evaluated then, empty for none."""
     if past.request.is_break_glass or not ready.conditions:
         return ""
-    attached = spelling.normal(past.claims, "attached")
-    known = _Known({**_values(past.request, ready.variables), "attached": attached})
+    inputs = Excerpt.of(past.request.evidence, ready.variables).with_attached(past.claims)
     for condition in ready.conditions:
-        verdict = condition.evaluate(known)
+        verdict = condition.evaluate(inputs)
         if not verdict.satisfied:
             return f"{condition.id}: {verdict.detail}"
     return ""
 
 
-def _values(request: ApprovalRequested, variables: Collection[str]) -> Mapping[str, Value]:
-    return spelling.read(request.evidence, variables)
+def _tier(request: ApprovalRequested) -> str:
+    return str(Excerpt.of(request.evidence, {_TIER}).values.get(_TIER, ""))
 
 
 def _request(request: ApprovalRequested, ready: _Ready) -> ApprovalRequested:
