@@ -106,7 +106,7 @@ class Excerpt:
     @classmethod
     def of(cls, data: bytes, variables: Collection[str]) -> "Excerpt":
         """Return these variables, as far as `data` has them; raise BadInputs where it has none."""
-        return cls(spelling.read(data, variables))
+        return cls(spelling.excerpt(data, variables))
 
     def with_attached(self, attached: Mapping[str, Mapping[str, str]]) -> "Excerpt":
         """Return the same with this evidence."""

@@ -1,5 +1,6 @@
 """How inputs are written down: canonical JSON, numbers as digits, maps as sorted entries."""
 
+import json
 import math
 import re
 import unicodedata
@@ -32,12 +33,24 @@ def spell(values: Mapping[str, Value], max_bytes: int = MAX_BYTES) -> bytes:
         raise _bad(error) from error
 
 
-def read(data: bytes, names: Collection[str] = tuple(VARIABLES)) -> Mapping[str, Value]:
+def excerpt(data: bytes, names: Collection[str]) -> Mapping[str, Value]:
+    """Return some of the values of `data`, which was canonical when it was recorded."""
+    try:
+        return _pick(json.loads(data), names)
+    except ValueError as error:
+        raise BadInputs("Give inputs in canonical JSON.") from error
+
+
+def read(data: bytes) -> Mapping[str, Value]:
     """Return the values that `data` holds; whether it is their one spelling, it does not ask."""
     try:
         whole = canonical.decode(data, MAX_BYTES)
     except NotCanonical as error:
         raise _bad(error) from error
+    return _pick(whole, VARIABLES)
+
+
+def _pick(whole: canonical.Value, names: Collection[str]) -> Mapping[str, Value]:
     found = {name: _find(whole, name) for name in names}
     return {
         name: _read(VARIABLES[name], value, name)

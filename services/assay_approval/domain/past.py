@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from assay.approval.v1.events_pb2 import (
     ApprovalExpired,
@@ -32,6 +33,7 @@ DECIDING = (
     ApprovalExpired,
     ApprovalVoided,
 )
+_COVERED = ("approval", "nonce", "subject", "target", "policies", "evidence_digest")
 _REJECTED = ApprovalState.APPROVAL_STATE_REJECTED
 
 
@@ -81,18 +83,10 @@ def _seal(event: ApprovalRequested | SignatureEvent) -> str:
     if isinstance(event, ApprovalRequested):
         policies = [{"digest": each.digest, "name": each.name} for each in event.policies]
         subject = {"digest": event.manifest_digest, "name": event.version}
-        said = (event.name, event.nonce, subject, event.target, policies, event.evidence_digest)
-    else:
-        record = json.loads(event.record)
-        said = (
-            record["approval"],
-            record["nonce"],
-            record["subject"],
-            record["target"],
-            record["policies"],
-            record["evidence_digest"],
-        )
-    return json.dumps(said)
+        asked = (event.name, event.nonce, subject, event.target, policies, event.evidence_digest)
+        return repr(asked)
+    record = _read(event.record)
+    return repr(tuple(record[field] for field in _COVERED))
 
 
 def _no_seal(_: ApprovalRequested | SignatureEvent) -> str:
@@ -102,9 +96,16 @@ def _no_seal(_: ApprovalRequested | SignatureEvent) -> str:
 _SEALS: Mapping[bool, Seal] = {True: _seal, False: _no_seal}
 
 
+@lru_cache(maxsize=64)  # each is read twice, soon after another
+def _read(record: bytes) -> Mapping[str, str]:
+    """Return the fields of a record that was verified, and so is canonical."""
+    found: Mapping[str, str] = json.loads(record)
+    return found
+
+
 def _act(signature: SignatureEvent) -> Act:
     """Return a signature as it is counted, from a record that was verified."""
-    record = json.loads(signature.record)
+    record = _read(signature.record)
     return Act(
         signer=signature.signer,
         step=record["step"],
