@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Say who must sign for which stages and aliases, and what must be true.")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="YAML; several documents allowed.")]
+_SIMULATE_SECONDS = 600  # a million decisions on a busy machine
 PolicyId = Annotated[str, typer.Argument(metavar="POLICY", help="Its name.")]
 
 
@@ -98,7 +99,8 @@ def simulate(context: Context, file: File) -> None:
         response = context.client.approval.SimulatePolicy(
             SimulatePolicyRequest(
                 parent=request.parent, policy_id=request.policy_id, spec=request.policy.spec
-            )
+            ),
+            timeout=_SIMULATE_SECONDS,
         )
         if context.as_json:
             print(to_json(response, indent=2 if len(requests) == 1 else None))
