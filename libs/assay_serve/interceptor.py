@@ -31,6 +31,7 @@ from assay_serve.tls import check_caller
 from assay_serve.validation import Validator
 
 DEFAULT_DEADLINE_SECONDS = 10.0
+_SERVICE = ActorKind.ACTOR_KIND_SERVICE  # looked up once, not at each call
 
 Unary: TypeAlias = Callable[[Message, Call], Awaitable[Message]]
 Stream: TypeAlias = Callable[[Message, Call], AsyncGenerator[Message, None]]
@@ -90,12 +91,12 @@ class Interceptor:
             code = grpc.StatusCode.OK
             try:
                 if left is not None:  # grpc itself cancels this task then
-                    call, request = self._admit(method, raw, context, started + left)
+                    call, request = await self._admit(method, raw, context, started + left)
                     await self._allow(method, call, request)
                     return await self._run(handler, call, request)
                 async with asyncio.timeout(DEFAULT_DEADLINE_SECONDS):
                     deadline = started + DEFAULT_DEADLINE_SECONDS
-                    call, request = self._admit(method, raw, context, deadline)
+                    call, request = await self._admit(method, raw, context, deadline)
                     await self._allow(method, call, request)
                     return await self._run(handler, call, request)
             except asyncio.CancelledError:
@@ -115,7 +116,7 @@ class Interceptor:
 
         async def respond(raw: bytes, context: RawContext) -> AsyncGenerator[bytes, None]:
             async with self._told(method, context):
-                call, request = self._admit(method, raw, context, _deadline(context))
+                call, request = await self._admit(method, raw, context, _deadline(context))
                 await self._allow(method, call, request)
                 current.set(call)
                 async with aclosing(handler(request, call)) as responses:
@@ -134,7 +135,7 @@ class Interceptor:
             raws: AsyncIterator[bytes], context: RawContext
         ) -> AsyncGenerator[bytes, None]:
             async with self._told(method, context):
-                call = self._identify(method, context, _deadline(context))
+                call = await self._identify(method, context, _deadline(context))
                 current.set(call)
                 async with aclosing(handler(self._allowed(method, call, raws), call)) as responses:
                     async for response in responses:
@@ -159,14 +160,14 @@ class Interceptor:
         finally:
             self._record(method, code, started)
 
-    def _admit(
+    async def _admit(
         self, method: Method, raw: bytes, context: RawContext, deadline: float
     ) -> tuple[Call, Message]:
         """Return the call and its request; raise where it may not reach the handler."""
-        call = self._identify(method, context, deadline)
+        call = await self._identify(method, context, deadline)
         return call, _parsed(method, raw)
 
-    def _identify(self, method: Method, context: RawContext, deadline: float) -> Call:
+    async def _identify(self, method: Method, context: RawContext, deadline: float) -> Call:
         """Return the call; raise where this caller may not make it."""
         authorization = traceparent = ""
         for key, value in context.invocation_metadata() or ():
@@ -174,7 +175,9 @@ class Interceptor:
                 authorization = value
             elif key == "traceparent" and isinstance(value, str):
                 traceparent = parse_traceparent(value).text
-        actor = self._identities.actor(authorization)
+        actor = self._identities.recall(authorization)
+        if actor is None:  # it may have to wait for the keys of an OIDC provider
+            actor = await self._identities.actor(authorization)
         connection = context.auth_context()
         check_caller(
             actor, connection, self._deployment, method.path, is_internal=method.is_internal
@@ -184,7 +187,7 @@ class Interceptor:
 
     async def _allow(self, method: Method, call: Call, request: Message) -> None:
         """Refuse a person or workload to whom no role gives the right; services were looked at."""
-        is_service = call.actor.kind == ActorKind.ACTOR_KIND_SERVICE
+        is_service = call.actor.kind == _SERVICE
         if self._rights is not None and not is_service:
             principal = call.actor.principal
             await self._rights.authorise(principal, method.demand, request, method.path)

@@ -54,7 +54,7 @@ async def serve(service: Service, settings: Settings) -> None:
     )
     wired = service.wire(runtime)
     telemetry = _telemetry(settings)
-    identities = Identities(settings.jwks, service.name)
+    identities = Identities(settings.jwks, service.name, settings.oidc_issuers)
     interceptor = Interceptor(identities, telemetry, settings.deployment, runtime.rights)
     server = Server(settings.listen, wired.bindings, interceptor)
     server.add_internal_port(settings.internal_listen, certificate.server_credentials())

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+from assay_serve.oidc_settings import BadIssuer, OidcIssuer, parse_issuers
+
 
 class BadSettings(Exception):
     """The environment lacks a setting or gives one that cannot be read; the text says which."""
@@ -52,6 +54,7 @@ class Settings:
     objects: ObjectStore = field(default_factory=ObjectStore)
     telemetry_endpoint: str = ""
     passkey_origin: str = ""
+    oidc_issuers: tuple[OidcIssuer, ...] = ()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -79,6 +82,7 @@ class Settings:
             objects=_objects(environ),
             telemetry_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             passkey_origin=environ.get("ASSAY_PASSKEY_ORIGIN", ""),
+            oidc_issuers=_issuers(environ, "ASSAY_OIDC_ISSUERS"),
         )
 
 
@@ -112,6 +116,13 @@ def _peers(environ: Mapping[str, str], name: str) -> Mapping[str, str]:
     if not isinstance(peers, dict) or not all(isinstance(at, str) for at in peers.values()):
         raise BadSettings(f"Set {name} to a JSON object of addresses by service.")
     return {str(service): str(address) for service, address in peers.items()}
+
+
+def _issuers(environ: Mapping[str, str], name: str) -> tuple[OidcIssuer, ...]:
+    try:
+        return parse_issuers(environ.get(name, ""))
+    except BadIssuer as error:
+        raise BadSettings(f"Set {name} to {error}") from error
 
 
 def _objects(environ: Mapping[str, str]) -> ObjectStore:

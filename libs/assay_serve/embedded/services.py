@@ -14,7 +14,7 @@ from assay_serve.embedded.failures import Refused
 from assay_serve.embedded.processes import Program
 
 PREPARED = ("audit",)  # whose tables another role makes before it serves
-_PASSED_ON = ("PYTHONPATH", "ASSAY_LOG_LEVEL")
+_PASSED_ON = ("PYTHONPATH", "ASSAY_LOG_LEVEL", "ASSAY_OIDC_ISSUERS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def python(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def passed_on() -> dict[str, str]:
-    """Return the settings of the operator that reach a service: telemetry, log level, modules."""
+    """Return the settings of the operator that reach a service: telemetry, log level, issuers."""
     return {
         name: value
         for name, value in os.environ.items()

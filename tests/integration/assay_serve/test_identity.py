@@ -72,13 +72,13 @@ async def test_a_token_of_a_removed_key_is_refused_after_the_keys_changed(tmp_pa
     trust.write()
     identities = Identities(trust.jwks, "metadata")
     token = f"Bearer {trust.user()}"
-    assert identities.actor(token).principal == f"principals/{PRINCIPAL}"
+    assert (await identities.actor(token)).principal == f"principals/{PRINCIPAL}"
     trust.issuer = keys.generate()
     trust.write()
     identities.look_again()
     with pytest.raises(Unauthenticated):
-        identities.actor(token)
-    assert identities.actor(f"Bearer {trust.user()}").principal == f"principals/{PRINCIPAL}"
+        await identities.actor(token)
+    assert (await identities.actor(f"Bearer {trust.user()}")).principal == f"principals/{PRINCIPAL}"
 
 
 async def test_keys_that_cannot_be_read_leave_the_old_ones_in_force(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_keys_that_cannot_be_read_leave_the_old_ones_in_force(tmp_path: Pa
     identities = Identities(trust.jwks, "metadata")
     trust.jwks.write_bytes(b"{")
     identities.look_again()
-    assert identities.actor(f"Bearer {trust.user()}").principal == f"principals/{PRINCIPAL}"
+    assert (await identities.actor(f"Bearer {trust.user()}")).principal == f"principals/{PRINCIPAL}"
     trust.jwks.unlink()
     identities.look_again()
-    assert identities.actor(f"Bearer {trust.user()}").principal == f"principals/{PRINCIPAL}"
+    assert (await identities.actor(f"Bearer {trust.user()}")).principal == f"principals/{PRINCIPAL}"
