@@ -18,7 +18,7 @@ from assay.error.v1.error_reason_pb2 import Reason
 from assay.metadata.v1.resources_pb2 import StageGraph
 from assay.names import AliasName, MalformedName, StageName, VersionName, target
 from assay_events.commands import Commands
-from assay_events.decider import Aborted
+from assay_events.decider import Aborted, Forbidden
 from assay_events.envelope import Recorded, context_of
 from assay_events.errors import Unavailable
 from assay_events.reactions import Reaction
@@ -65,10 +65,7 @@ class Grants:
         if found is None or await self._is_done(found[0], recorded, MOVE_BY_GRANT):
             return
         name, version = found
-        tier = (await self._model(name)).fields.tier
-        grant = await ports.check_grant(
-            self.peers, name, version, event.manifest_digest, tier, event.name
-        )
+        grant = await self._grant(name, version, event.manifest_digest, event.name)
         graph = await self._namespace_graph(name)
         command = replace(_move(event, name, version, grant), namespace_graph=graph)
         await self._handle(name, command, recorded, MOVE_BY_GRANT)
@@ -97,11 +94,20 @@ class Grants:
             if number == command.number or number not in state.versions:
                 continue
             digest = state.versions[number].manifest_digest
-            version, tier = name.parent.version(number), state.fields.tier
-            grant = await ports.check_grant(self.peers, name, version, digest, tier)
+            grant = await self._grant(name, name.parent.version(number), digest)
             if grant.approval:
                 return replace(command, successor=number, successor_approval=grant.approval)
         return command
+
+    async def _grant(
+        self, name: AliasName | StageName, version: VersionName, digest: str, approval: str = ""
+    ) -> CheckGrantResponse:
+        """Return which grant lets the version in; none where another name of it is governed."""
+        state = await self._model(name)
+        try:
+            return await ports.check_grant(self.peers, name, version, digest, state, approval)
+        except Forbidden:
+            return CheckGrantResponse(is_governed=True)
 
     async def _model(self, name: AliasName | StageName) -> Model:
         return (await self.commands.fold(MODEL, str(name.parent))).state

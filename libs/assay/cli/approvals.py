@@ -40,6 +40,7 @@ def request(
     version = references.version(reference, context.namespace)
     model = version.parent
     target = references.stage(model, stage) if stage else references.alias(model, alias)
+    context.hints["MANIFEST_MISSING"] = context.command("show", of=(reference,))
     context.hints["CONDITION_UNMET"] = context.command("show", of=(reference,))
     response = context.client.approval.RequestApproval(
         RequestApprovalRequest(

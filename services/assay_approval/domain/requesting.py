@@ -101,6 +101,9 @@ def _check(command: Request) -> None:
     if command.version.parent != command.target.parent:
         words = "Name a stage or alias of the version's own model."
         raise Invalid(Reason.REASON_MALFORMED, words, field="approval.target")
+    if not command.facts.manifest_digest:
+        words = f"Give {command.version} its files first: an approval covers their digest."
+        raise Rejection(Reason.REASON_MANIFEST_MISSING, words, version=str(command.version))
     if command.facts.is_archived:
         words = "Request an approval of a version that is not archived."
         raise Rejection(Reason.REASON_VERSION_ARCHIVED, words, version=str(command.version))

@@ -171,7 +171,7 @@ class Targets(Parts):
             name,
             name.parent.version(number),
             version.manifest_digest,
-            state.fields.tier,
+            state,
         )
         command = SetTarget(
             str(name.parent),

@@ -85,6 +85,11 @@ def test_an_approval_needs_a_policy_that_governs_its_target() -> None:
     approval.given().when(ungoverned).then_rejected(Reason.REASON_NOT_GOVERNED)
 
 
+def test_a_version_without_a_digest_is_refused() -> None:
+    draft = replace(request(), facts=replace(request().facts, manifest_digest=""))
+    approval.given().when(draft).then_rejected(Reason.REASON_MANIFEST_MISSING)
+
+
 def test_an_archived_version_is_refused() -> None:
     archived = replace(request(), facts=replace(request().facts, is_archived=True))
     approval.given().when(archived).then_rejected(Reason.REASON_VERSION_ARCHIVED)

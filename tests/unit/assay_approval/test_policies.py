@@ -199,6 +199,7 @@ ALIAS = names.AliasName("default", "churn", "champion")
         (spec(models=["fraud"]), STAGE, False),
         (spec(stages=["staging"]), STAGE, False),
         (spec(stages=["*"]), ALIAS, False),
+        (spec(stages=["champion"]), ALIAS, True),
         (spec(stages=[], aliases=["champion"]), ALIAS, True),
         (spec(stages=[], aliases=["production"]), STAGE, False),
     ],
