@@ -126,7 +126,7 @@ class Anything:
     def __init__(self, service: ServiceDescriptor) -> None:
         self.methods = service.methods_by_name
 
-    def __getattr__(self, name: str) -> Callable[[Message, object], object]:
+    def __getattr__(self, name: str) -> Callable[..., object]:
         method = self.methods[name]
         answer = GetMessageClass(method.output_type)
 
@@ -136,6 +136,12 @@ class Anything:
         async def stream(_request: Message, _context: object) -> AsyncIterator[Message]:
             yield answer()
 
+        async def exchange(requests: AsyncIterator[Message], _: object) -> AsyncIterator[Message]:
+            async for _request in requests:  # each is looked at when it is taken
+                yield answer()
+
+        if method.client_streaming:
+            return exchange
         return stream if method.server_streaming else once
 
 
