@@ -6,6 +6,8 @@ import pytest
 
 from tests.e2e.conftest import Assay
 
+pytestmark = pytest.mark.timeout(600)  # the first test of a session waits for the founding
+
 
 @pytest.mark.parametrize(
     ("line", "code", "following"),

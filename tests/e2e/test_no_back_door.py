@@ -17,6 +17,7 @@ from assay.metadata.v1 import metadata_service_pb2 as api
 from assay.metadata.v1.resources_pb2 import Alias, Model, ModelVersion, Stage, StageHolder
 from tests.e2e.conftest import Assay
 
+pytestmark = pytest.mark.timeout(600)  # the first test of a session waits for the founding
 POLICY = "{{name: {name}, models: [{models}], stages: [{stages}], aliases: [{aliases}], {more}}}\n"
 DIGEST = f"sha256:{'ab' * 32}"
 
