@@ -77,6 +77,7 @@ def test_what_is_written_is_what_is_read(court: Court, ann: Caller, bob: Caller)
     assert bob.get(granted.name, fresh(revoked)) == revoked
 
 
+@pytest.mark.requirement("S8")
 def test_the_record_and_the_words_are_what_is_signed(
     court: Court, ann: Caller, bob: Caller
 ) -> None:
@@ -92,6 +93,7 @@ def test_the_record_and_the_words_are_what_is_signed(
     assert personal.matches(printed.clear, printed.salt, commitment)
 
 
+@pytest.mark.requirement("W3")
 def test_the_submitter_neither_signs_nor_rejects(court: Court, ann: Caller) -> None:
     asked = ann.ask(court.governed())
     with refused("SELF_APPROVAL"):
@@ -131,6 +133,7 @@ def test_an_approval_asked_for_twice_is_one(court: Court, ann: Caller) -> None:
         court.versions.is_away = False
 
 
+@pytest.mark.requirement("S2")
 def test_a_copied_signature_is_refused(court: Court, ann: Caller, bob: Caller) -> None:
     version = court.governed()
     one, other = ann.ask(version), ann.ask(version)
@@ -150,6 +153,7 @@ def test_a_revoked_key_signs_no_more(court: Court, ann: Caller, bob: Caller) -> 
         bob.prepare(asked.name)
 
 
+@pytest.mark.requirement("S3", "S4")
 def test_a_stolen_session_without_the_key_signs_nothing(
     court: Court, ann: Caller, bob: Caller
 ) -> None:
@@ -174,6 +178,7 @@ def test_an_open_approval_is_not_revoked_and_a_closed_one_not_signed(
         eve.revoke(asked.name, "  ")
 
 
+@pytest.mark.requirement("A4")
 def test_a_rejection_needs_a_reason(court: Court, ann: Caller, bob: Caller) -> None:
     asked = ann.ask(court.governed())
     with refused("REQUIRED"):

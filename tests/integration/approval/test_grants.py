@@ -84,6 +84,7 @@ def test_of_several_grants_a_live_one_is_found(court: Court, ann: Caller, bob: C
     assert court.check(version).approval == first.name
 
 
+@pytest.mark.requirement("A1")
 def test_the_rebuilt_tables_equal_the_live_ones(court: Court, ann: Caller, bob: Caller) -> None:
     approval = granted(court, ann, bob)
     ann.get(approval.name, fresh(approval))

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from uuid import uuid4
 
+import pytest
+
 from assay.approval.v1 import approval_service_pb2 as api
 from assay.approval.v1.resources_pb2 import Policy, PolicySpec, Principal, Standing
 from assay.type.v1.actor_pb2 import ActorKind
@@ -71,6 +73,7 @@ def test_what_is_written_of_a_principal_is_what_is_read(court: Court) -> None:
     assert not told.keys[0].HasField("revoke_time")
 
 
+@pytest.mark.requirement("S5")
 def test_a_key_belongs_to_one_principal_for_ever(court: Court) -> None:
     ann, thief = court.someone(), newcomer(court)
     thief.create()
@@ -89,6 +92,7 @@ def test_a_refused_enrolment_claims_no_key(court: Court) -> None:
     assert bob.enrol(ann.person).public_key == ann.person.pair.public
 
 
+@pytest.mark.requirement("S5")
 def test_the_owner_enrols_no_key(court: Court) -> None:
     class Owner(Caller):
         @property
@@ -101,6 +105,7 @@ def test_the_owner_enrols_no_key(court: Court) -> None:
         owner.enrol()
 
 
+@pytest.mark.requirement("S5")
 def test_a_workload_enrols_no_key(court: Court) -> None:
     machine = newcomer(court, "workload")
     assert machine.create().kind == ActorKind.ACTOR_KIND_WORKLOAD

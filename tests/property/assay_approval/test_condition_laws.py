@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,7 @@ def test_any_text_is_refused_in_a_sentence_or_gives_a_verdict(text: str, given: 
     assert verdict.satisfied or verdict.detail.endswith(".")
 
 
+@pytest.mark.requirement("W11")
 @settings(deadline=None, max_examples=200)
 @given(BOOLEANS, inputs())
 def test_a_replay_from_the_recorded_bytes_decides_the_same(text: str, given: Inputs) -> None:

@@ -124,6 +124,7 @@ def prepare(
         return signing.prepare(client, NAME, PAIR.public, meaning, reason)
 
 
+@pytest.mark.requirement("S8")
 @pytest.mark.parametrize("meaning", [Meaning.APPROVED, Meaning.REJECTED])
 def test_what_was_shown_is_what_is_signed(meaning: Meaning) -> None:
     approvals = Approvals()
@@ -142,6 +143,7 @@ def test_what_was_shown_is_what_is_signed(meaning: Meaning) -> None:
 OTHER = "00000000-0000-4000-8000-00000000000f"
 
 
+@pytest.mark.requirement("S8")
 @pytest.mark.parametrize(
     ("forge", "refusal"),
     [

@@ -45,6 +45,7 @@ def test_the_example_is_the_golden_one() -> None:
         assert f"| `{VECTOR[name]}` |" in PAGE
 
 
+@pytest.mark.requirement("R2")
 def test_the_program_on_the_page_verifies_the_example(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
