@@ -21,6 +21,14 @@ async def prove(blobs: BlobStore, name: ArtifactName, claim: Claim) -> Head:
     return head
 
 
+async def is_there(blobs: BlobStore, name: ArtifactName, claim: Claim) -> bool:
+    """Return whether the store has the claimed bytes as one object."""
+    try:
+        return is_proven(await blobs.head(key_of(name)), claim)
+    except Missing:
+        return False
+
+
 def is_proven(head: Head, claim: Claim) -> bool:
     """Return whether the store itself has computed the claimed checksum over as many bytes."""
     return (head.size_bytes, head.checksum) == (claim.size_bytes, _checksum(claim))

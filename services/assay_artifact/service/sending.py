@@ -12,7 +12,7 @@ from assay_artifact.domain.claim import Claim
 from assay_artifact.ports.blob_store import BlobStore, Missing, Part, Signed
 from assay_artifact.service import messages
 from assay_artifact.service.places import key_of
-from assay_artifact.service.proving import bytes_missing, is_proven
+from assay_artifact.service.proving import bytes_missing, is_there
 from assay_events.commands import Commands, Done, Intent
 from assay_events.decider import Aborted, AlreadyExists, Invalid, Refusal
 from assay_events.errors import Unavailable
@@ -79,10 +79,12 @@ class Sending:
             found = await self._blobs.list_parts(key_of(name), state.upload_id)
         except Missing:
             # Killed between putting the parts together and recording it: the object is there.
-            if is_proven(await self._blobs.head(key_of(name)), claim):
+            if await is_there(self._blobs, name, claim):
                 return ()
             raise
-        return absent(claim, found)
+        missing = absent(claim, found)
+        # While another call puts the parts together, the store lists them no more.
+        return () if missing and await is_there(self._blobs, name, claim) else missing
 
     async def _open(self, name: ArtifactName, claim: Claim, state: Blob, intent: Intent) -> Plan:
         """Open an upload in the store and record it; where others were quicker, theirs stands."""

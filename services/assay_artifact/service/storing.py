@@ -9,7 +9,7 @@ from assay_artifact.domain.claim import Claim
 from assay_artifact.ports.blob_store import BlobStore, Missing, Occupied, WrongParts
 from assay_artifact.service import messages
 from assay_artifact.service.places import key_of
-from assay_artifact.service.proving import bytes_missing, mismatch, proof_of, prove
+from assay_artifact.service.proving import bytes_missing, is_there, mismatch, proof_of, prove
 from assay_artifact.service.sending import absent
 from assay_events.commands import Commands, Intent
 from assay_events.errors import Unavailable
@@ -65,6 +65,8 @@ class Storing:
             return  # put together before, by a call whose record was lost, or given up by the store
         missing = absent(claim, found)
         if missing:
+            if await is_there(self._blobs, name, claim):
+                return  # another call has just put them together: the store shows that part by part
             parts = " ".join(str(number) for number in missing[:_SHOWN])
             raise bytes_missing(name, f"Send its parts {parts} first.", parts)
         etags = {number: found[number].etag for number in claim.part_numbers}
@@ -74,7 +76,8 @@ class Storing:
         except Missing:
             return  # another call has just put them together
         except WrongParts:
-            raise mismatch(name) from None
+            if not await is_there(self._blobs, name, claim):
+                raise mismatch(name) from None
         except Occupied:
             await prove(self._blobs, name, claim)
             with suppress(Unavailable):  # the store forgets it by itself after some days

@@ -57,10 +57,15 @@ class Depot:
     namespace: str = ""
 
     @property
+    def place(self) -> Bucket:
+        """Where the bucket is, and the service's keys to it."""
+        who = Credentials(self.store.access_key, self.store.secret_key)
+        return Bucket(self.store.url, self.store.bucket, who)
+
+    @property
     def bucket(self) -> S3:
         """The bucket as the service sees it."""
-        who = Credentials(self.store.access_key, self.store.secret_key)
-        return S3(Bucket(self.store.url, self.store.bucket, who))
+        return S3(self.place)
 
     def name(self, digest: str) -> ArtifactName:
         """Return the name of a blob in this namespace."""

@@ -1,19 +1,29 @@
 """Blobs of parts: 40 MiB that may stop anywhere, be sent by two, or be lied about."""
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
 from assay.artifact.v1 import artifact_service_pb2 as api
-from assay.artifact.v1.resources_pb2 import BlobClaim, BlobState, Proof
+from assay.artifact.v1.resources_pb2 import Blob, BlobClaim, BlobState, Proof
+from assay.names import NamespaceName
+from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay_artifact.domain.blob import BLOB
-from assay_artifact.ports.blob_store import Missing
+from assay_artifact.domain.claim import parse
+from assay_artifact.ports.blob_store import Missing, Part
+from assay_artifact.ports.s3 import S3
+from assay_artifact.service.sending import Plan, Sending
+from assay_artifact.service.storing import Storing
+from assay_events.commands import Commands, Intent
 from assay_events.connection import Address, Connection
 from assay_events.envelope import Stored
 from assay_events.jetstream import JetStream
-from tests.integration.artifact.depot import Depot, claim_of, large, part_of, put, refused
+from tests.integration.artifact.depot import ANN, Depot, claim_of, large, part_of, put, refused
 
 DATA = large(1)
 CLAIM = claim_of(DATA)
@@ -38,15 +48,37 @@ def events(depot: Depot) -> list[Stored]:
     """Return what the stream has of the blob."""
 
     async def read() -> list[Stored]:
-        told = depot.environ
-        who = Address(told["ASSAY_NATS_URL"], told["ASSAY_NATS_USER"], told["ASSAY_NATS_PASSWORD"])
-        connection = await Connection.open(who)
-        subject = BLOB.subject(str(depot.name(CLAIM.digest)))
-        found = await JetStream(connection).read_subject(subject)
-        await connection.close()
-        return list(found)
+        async with stream(depot) as store:
+            return list(await store.read_subject(BLOB.subject(str(depot.name(CLAIM.digest)))))
 
     return asyncio.run(read())
+
+
+@asynccontextmanager
+async def stream(depot: Depot) -> AsyncIterator[JetStream]:
+    """The stream as the service sees it."""
+    told = depot.environ
+    who = Address(told["ASSAY_NATS_URL"], told["ASSAY_NATS_USER"], told["ASSAY_NATS_PASSWORD"])
+    connection = await Connection.open(who)
+    try:
+        yield JetStream(connection)
+    finally:
+        await connection.close()
+
+
+async def complete_elsewhere(depot: Depot) -> None:
+    """Put the parts together as another call would, and leave it unrecorded."""
+    key, upload = depot.key(CLAIM.digest), upload_id(depot)
+    parts = await depot.bucket.list_parts(key, upload)
+    digests = dict(enumerate(CLAIM.part_digests, 1))
+    etags = {number: part.etag for number, part in parts.items()}
+    await depot.bucket.complete_upload(key, upload, etags, digests)
+
+
+def intent() -> Intent:
+    """Return a request of its own."""
+    who = Actor(principal=f"principals/{ANN}", kind=ActorKind.ACTOR_KIND_HUMAN)
+    return Intent(who, str(uuid4()), bytes(32), datetime.now(UTC))
 
 
 def types(depot: Depot) -> list[str]:
@@ -153,6 +185,36 @@ def test_two_clients_send_the_same_blob_and_are_told_the_same(depot: Depot) -> N
         list(clients.map(send, range(2)))
         first, *others = clients.map(lambda _: depot.complete(CLAIM)[0], range(4))
     assert all(blob == first for blob in others)
+    assert types(depot) == ["UploadBegun", "BlobStored"]
+
+
+class Emptied(S3):
+    """The bucket at the moment when another call's object is there, and its parts no longer."""
+
+    async def list_parts(self, key: str, upload_id: str) -> Mapping[int, Part]:
+        """Return none of the parts, as SeaweedFS does just before it forgets the upload."""
+        del key, upload_id
+        return {}
+
+
+def test_parts_that_another_call_has_just_put_together_are_not_missing(depot: Depot) -> None:
+    depot.send_parts(CLAIM, DATA, begin(depot))
+    asyncio.run(complete_elsewhere(depot))
+    blobs = Emptied(depot.place)
+
+    async def ask() -> tuple[Plan, Blob]:
+        async with stream(depot) as store:
+            commands = Commands(
+                store, context="artifact", deployment=depot.environ["ASSAY_DEPLOYMENT"]
+            )
+            space, claim = NamespaceName.parse(depot.namespace), parse(CLAIM)
+            plan = await Sending(commands, blobs).plan(space, claim, intent())
+            blob, _ = await Storing(commands, blobs).complete(space, claim, intent())
+            return plan, blob
+
+    plan, blob = asyncio.run(ask())
+    assert list(plan.message.missing_parts) == []
+    assert depot.complete(CLAIM) == [blob]
     assert types(depot) == ["UploadBegun", "BlobStored"]
 
 
