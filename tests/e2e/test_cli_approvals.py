@@ -54,16 +54,18 @@ def test_two_steps_with_evidence_codes_and_a_lent_role(
     name = asked(assay, governed)
     code = ("--code", "risk-accepted")
     bob = ("approval", "sign", name, "--as", "bob")
-    refusal = assay.refused(*bob, *code)
-    assert refusal["reason"] == "CONDITION_UNMET"
-    assert str(refusal["next"]).startswith("assay approval explain")
-    assay.run("approval", "attach", name, "bias", "--claim", "found=no", "--as", "ann")
     reject = ("approval", "reject", name, "--reason", "Biased.", "--code", "mood", "--as", "bob")
     assert assay.refused(*reject)["reason"] == "BAD_REASON_CODE"
     assert assay.refused(*bob, *code, "--step", "second")["reason"] == "STEP_NOT_OPEN"
     shown = assay.run(*bob, *code, "--step", "validation", "--role", "validator").stdout
     assert "step validation: 1 of 1 validator, complete (bob)" in shown
     assert "step second: 0 of 1 validator, open" in shown
+
+    # What may follow must be there before the last signature.
+    refusal = assay.refused("approval", "sign", name, *code, "--as", "eve")
+    assert refusal["reason"] == "CONDITION_UNMET"
+    assert str(refusal["next"]).startswith("assay approval explain")
+    assay.run("approval", "attach", name, "bias", "--claim", "found=no", "--as", "ann")
 
     # Eve lends her role to Kim, who signs in it; Bob may not sign again.
     assert assay.refused(*bob, *code)["reason"] == "ALREADY_SIGNED"

@@ -83,8 +83,17 @@ def of_model(model: Model) -> Mapping[str, Value]:
 
 
 def of_scan(scan: Scan) -> Mapping[str, Value]:
-    """Return the variables of a scan."""
+    """Return the variables of a scan, none where nobody has scanned the files."""
+    if scan.verdict is ScanVerdict.UNKNOWN:
+        return {}
     return {"scan.verdict": scan.verdict.value, "scan.critical": scan.critical}
+
+
+def why_absent(variable: str) -> str:
+    """Return why a variable has no value."""
+    if variable.startswith("scan."):
+        return f"{variable} is not known: nobody has scanned the files."
+    return f"{variable} was left out of the inputs."
 
 
 def of_lineage(lineage: Lineage) -> Mapping[str, Value]:

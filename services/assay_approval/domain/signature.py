@@ -39,14 +39,11 @@ def sign(command: Sign, state: Approval) -> Sequence[_Signed]:
     signed = _filled(ApprovalSigned(), signing, state)
     counting = so_far(state, command.people)
     check_fits(counting, act_of(signed))
-    if state.missing:
-        told = "; ".join(f"{n.rpartition('/')[2]}: {detail}" for n, detail in state.missing.items())
-        words = f"Attach what the policy asks for first. {told}"
-        raise Rejection(Reason.REASON_CONDITION_UNMET, words, conditions=",".join(state.missing))
     _check_counts(counts(state, signed))
     counting.add(act_of(signed))
     if not counting.verdict().is_complete:
         return [signed]
+    _check_conditions(state)
     return [signed, _grant(state, counting.verdict().signers, signing.at)]
 
 
@@ -109,6 +106,15 @@ def check_fits(counting: Counting, act: Act) -> None:
     fault = counting.read(act).fault
     if fault:
         raise _refusal(fault, counting, act)
+
+
+def _check_conditions(state: Approval) -> None:
+    """Refuse the last signature while a condition that evidence may still satisfy is not met."""
+    if not state.missing:
+        return
+    told = "; ".join(f"{n.rpartition('/')[2]}: {detail}" for n, detail in state.missing.items())
+    words = f"Attach what the policy asks for before the last signature. {told}"
+    raise Rejection(Reason.REASON_CONDITION_UNMET, words, conditions=",".join(state.missing))
 
 
 def _refusal(fault: str, counting: Counting, act: Act) -> Refusal:

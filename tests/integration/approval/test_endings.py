@@ -18,6 +18,7 @@ from tests.integration.approval.refusals import fresh, refused
 
 OPEN, GRANTED = ApprovalState.APPROVAL_STATE_OPEN, ApprovalState.APPROVAL_STATE_GRANTED
 WITHDRAWN, EXPIRED = ApprovalState.APPROVAL_STATE_WITHDRAWN, ApprovalState.APPROVAL_STATE_EXPIRED
+REVOKED = ApprovalState.APPROVAL_STATE_REVOKED
 SUSPENDED, VOIDED = ApprovalState.APPROVAL_STATE_SUSPENDED, ApprovalState.APPROVAL_STATE_VOIDED
 
 
@@ -47,11 +48,37 @@ def test_who_asked_takes_it_back_and_nobody_signs_it_then(
         ann.withdraw(asked.name)
 
 
+@pytest.mark.requirement("W1", "W9")
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        ("approver:risk", True),
+        ("policy-admin", True),
+        ("reader", False),
+        ("contributor", False),
+        ("deployer", False),
+        ("auditor", False),
+        ("admin", False),
+    ],
+)
+def test_an_approver_and_a_policy_admin_end_a_grant(
+    court: Court, ann: Caller, bob: Caller, *, role: str, may: bool
+) -> None:
+    approval = bob.sign(ann.ask(court.governed()).name)
+    someone = court.someone(roles=[role])
+    if may:
+        assert someone.revoke(approval.name).state == REVOKED
+        return
+    with refused("ROLE_REQUIRED"):
+        someone.revoke(approval.name)
+    assert court.check(approval.version).approval == approval.name
+
+
 @pytest.mark.requirement("W8")
 def test_an_approval_that_is_open_for_too_long_is_not_signed(
     court: Court, ann: Caller, bob: Caller
 ) -> None:
-    asked = ann.ask(court.ruled(PolicySpec(quorum=1, open_seconds=2)))
+    asked = ann.ask(court.ruled(PolicySpec(quorum=1, open_seconds=6)))
     assert asked.HasField("expire_time")
     prepared = bob.request_to_sign(asked.name)
     wait_for(is_now(ann, asked, EXPIRED))
@@ -62,7 +89,7 @@ def test_an_approval_that_is_open_for_too_long_is_not_signed(
 
 @pytest.mark.requirement("W8")
 def test_a_grant_ends_by_itself(court: Court, ann: Caller, bob: Caller) -> None:
-    asked = ann.ask(court.ruled(PolicySpec(quorum=1, valid_seconds=3)))
+    asked = ann.ask(court.ruled(PolicySpec(quorum=1, valid_seconds=6)))
     granted = bob.sign(asked.name)
     assert granted.state == GRANTED
     assert granted.HasField("expire_time")

@@ -68,6 +68,21 @@ def test_evidence_may_follow_before_the_last_signature(
 
 
 @pytest.mark.requirement("W6")
+def test_only_the_last_signature_waits_for_evidence(
+    court: Court, ann: Caller, bob: Caller, eve: Caller
+) -> None:
+    version = court.ruled(PolicySpec(quorum=2, conditions=[REPORT]))
+    asked = ann.ask(version)
+    assert len(bob.sign(asked.name).signatures) == 1
+    with refused("CONDITION_UNMET"):
+        eve.sign(asked.name)
+    assert not court.check(version).approval
+    ann.attach(asked.name, "bias-report", critical="0")
+    assert eve.sign(asked.name).state == GRANTED
+    assert court.check(version).approval == asked.name
+
+
+@pytest.mark.requirement("W6")
 def test_later_evidence_that_speaks_against_it_takes_the_earlier_ones_place(
     court: Court, ann: Caller, bob: Caller
 ) -> None:

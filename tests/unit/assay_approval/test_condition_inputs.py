@@ -4,10 +4,10 @@ import pytest
 
 from assay.metadata.v1.resources_pb2 import Model, ModelCard, ModelVersion
 from assay.type.v1.metric_pb2 import Metric
-from assay_approval.cel.facts import Lineage, Scan
+from assay_approval.cel.facts import Lineage, Scan, ScanVerdict
 from assay_approval.cel.profile import VARIABLES
 from assay_approval.cel.spelling import BadInputs, Value
-from assay_approval.conditions import Inputs
+from assay_approval.conditions import Inputs, compile_condition
 from assay_trust import canonical, digests
 from tests.unit.assay_approval import conditions_sample as sample
 
@@ -18,9 +18,25 @@ def of(version: ModelVersion, needed: tuple[str, ...] = (), model: Model | None 
     return Inputs.of(version, model or Model(), Scan(), Lineage(), {}, needed)
 
 
-def test_every_variable_has_a_value_even_of_an_empty_version() -> None:
-    assert of(ModelVersion()).values.keys() == VARIABLES.keys()
-    assert of(ModelVersion()).values["scan.verdict"] == "unknown"
+SCANNED = {"scan.verdict", "scan.critical"}
+
+
+def test_every_variable_has_a_value_even_of_an_empty_version_but_what_a_scan_tells() -> None:
+    assert of(ModelVersion()).values.keys() == VARIABLES.keys() - SCANNED
+    clean = Inputs.of(ModelVersion(), Model(), Scan(ScanVerdict.CLEAN), Lineage(), {})
+    assert clean.values.keys() == VARIABLES.keys()
+
+
+@pytest.mark.requirement("W6")
+@pytest.mark.parametrize(
+    "expression", ["scan.critical == 0", 'scan.verdict != "malicious"', 'scan.verdict == "unknown"']
+)
+def test_nothing_that_a_scan_would_tell_holds_of_files_that_nobody_scanned(
+    expression: str,
+) -> None:
+    verdict = compile_condition("scan", expression).evaluate(of(ModelVersion()))
+    assert not verdict.satisfied
+    assert verdict.detail.endswith("is not known: nobody has scanned the files.")
 
 
 def test_what_is_written_is_read_back() -> None:
@@ -37,7 +53,7 @@ def test_the_spelling_stays_what_it_is() -> None:
         '{"attached":[],"card":{"completeness":"0.0","data":"","ethics":"","licence":"",'
         '"limits":"","metrics":"","purpose":""},"lineage":{"datasets":[],"inputs":[],"run":"",'
         '"trainers":[]},"model":{"intended_use":"","owners":[],"tags":[],"tier":""},'
-        '"scan":{"critical":"0","verdict":"unknown"},"v":"assay/inputs/v1",'
+        '"v":"assay/inputs/v1",'
         '"version":{"external":false,"file_count":"0","format":{"name":"","version":""},'
         '"has_signature":false,"metrics":[{"key":"auc","value":"0.5"}],"metrics_by_dataset":[],'
         '"name":"","number":"0","params":[],"semantic_version":"","size_bytes":"0","tags":[]}}'
@@ -69,7 +85,7 @@ def test_an_external_version_is_told_by_its_address() -> None:
 def test_the_longest_text_that_nobody_needs_is_left_out() -> None:
     card = ModelCard(purpose="p" * 4 * KIB, limits="l" * 5 * KIB, data="d" * 10 * KIB)
     inputs = of(ModelVersion(card=card))
-    assert VARIABLES.keys() - inputs.values.keys() == {"card.data"}
+    assert VARIABLES.keys() - inputs.values.keys() - SCANNED == {"card.data"}
     assert len(inputs.to_bytes()) <= 16 * KIB
     inputs = of(ModelVersion(card=card), needed=("card.data",))
     assert VARIABLES.keys() - inputs.values.keys() == {"card.limits"}
