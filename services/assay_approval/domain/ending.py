@@ -138,8 +138,9 @@ def _check_person(command: _ByPerson, state: Approval) -> None:
     if command.kind != ActorKind.ACTOR_KIND_HUMAN:
         raise Forbidden(Reason.REASON_HUMAN_REQUIRED, "Let a person do this.")
     if not command.may_end:
-        words = "Ask an approver or a policy-admin of the target."
-        raise Forbidden(Reason.REASON_ROLE_REQUIRED, words)
+        where = state.request.target
+        words = f"Ask for approver:<role> or policy-admin at {where}, or let the owner do it."
+        raise Forbidden(Reason.REASON_ROLE_REQUIRED, words, target=where)
     check_reason(command.reason)
 
 

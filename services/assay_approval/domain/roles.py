@@ -71,6 +71,14 @@ def may_endorse(held: Iterable[Held]) -> bool:
     return any(h.role in _ENDORSING or h.role.startswith(APPROVER) for h in held if not h.is_lent)
 
 
+def may_end(held: Iterable[Held], target: str) -> bool:
+    """Return whether one of these roles lets its holder suspend, resume or revoke a grant."""
+    return any(
+        covers(h.scope, target) and (h.role == "policy-admin" or h.role.startswith(APPROVER))
+        for h in held
+    )
+
+
 def covers(scope: str, resource: str) -> bool:
     """Return whether a role in `scope` holds at a resource."""
     return scope in (EVERYWHERE, resource) or resource.startswith(f"{scope}/")

@@ -5,8 +5,7 @@ from assay.names import ApprovalName
 from assay.type.v1.personal_text_pb2 import PersonalText
 from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.commands import Resume, Revoke, Suspend, Withdraw
-from assay_approval.domain.principal import PRINCIPAL
-from assay_approval.domain.roles import APPROVER, covers
+from assay_approval.domain.roles import may_end
 from assay_approval.service.parts import caller
 from assay_approval.service.showing import Showing
 from assay_serve.call import Context, actor, intent
@@ -68,10 +67,7 @@ class Endings(Showing):
     async def _may_end(self, name: str, context: Context) -> bool:
         """Return whether the caller is an approver or policy-admin of the target, or the owner."""
         who = caller(context)
+        if who == self._owner:
+            return True
         target = (await self._commands.fold(APPROVAL, name)).state.request.target
-        own = (await self._commands.fold(PRINCIPAL, who)).state.roles.values()
-        return who == self._owner or any(
-            covers(held.scope, target)
-            for held in own
-            if held.role == "policy-admin" or held.role.startswith(APPROVER)
-        )
+        return may_end(await self._roles_of(who), target)

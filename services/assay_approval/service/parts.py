@@ -77,15 +77,19 @@ class Parts(ApprovalServiceServicer):
         found = await self._roles_of_person(principal)
         return tuple(held for held in found if not held.name.startswith(f"{principal}/"))
 
+    async def _roles_of(self, principal: str) -> tuple[Held, ...]:
+        """Return the roles that a principal has now, lent ones too, fresh."""
+        await self._level()
+        return tuple(
+            Held(each.name, each.role, each.scope, each.delegator, each.expires)
+            for each in self._rights.directory.roles(principal, await self._now())
+        )
+
     async def _roles_of_person(self, principal: str) -> tuple[Held, ...]:
         """Return the roles of all accounts of a principal's person, fresh."""
         await self._level()
-        directory, now = self._rights.directory, await self._now()
-        return tuple(
-            Held(each.name, each.role, each.scope, each.delegator, each.expires)
-            for account in sorted(directory.accounts(principal))
-            for each in directory.roles(account, now)
-        )
+        accounts = sorted(self._rights.directory.accounts(principal))
+        return tuple([held for each in accounts for held in await self._roles_of(each)])
 
     async def _signer(self, context: Context) -> Signer:
         """Return the caller with its keys, fresh."""
