@@ -1,9 +1,13 @@
 """What people type wrong about approvals is explained, with the next command to try."""
 
+import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from assay.credentials import LocalIssuer
+from assay.folder import DataFolder
 from tests.e2e.conftest import Assay
 
 pytestmark = pytest.mark.timeout(600)  # the first test of a session waits for the founding
@@ -32,6 +36,17 @@ def test_a_wrong_line_is_explained(
     assert refusal["code"] == code
     assert str(refusal["message"]).endswith(".")
     assert str(refusal["next"]).startswith(following)
+
+
+def test_whoever_has_only_a_token_becomes_known_without_a_login(assay: Assay) -> None:
+    who = str(uuid4())
+    token = LocalIssuer(DataFolder(assay.data), who)()
+    line = ("principal", "create", "--name", "Tess Token", "--json")
+    known = json.loads(assay.run(*line, ASSAY_TOKEN=token).stdout)["principal"]
+    assert known["name"] == f"principals/{who}"
+    assert known["login"] == ""
+    bare = assay.run("key", "enrol", "--json", ASSAY_TOKEN=token, status=1)
+    assert "--as USER" in json.loads(bare.stdout)["error"]["message"]
 
 
 @pytest.mark.parametrize("content", [b"", b"a: [", b"\xff\x00\xfe", b"- 1", b"name: {a: b}\n"])

@@ -25,7 +25,8 @@ def create(
     from assay.cli.signers import acting_login
 
     login = acting_login(context)
-    context.hints["ALREADY_EXISTS"] = context.command("principal", "show", of=(login,))
+    verb, arguments = ("show", (login,)) if login else ("list", ())
+    context.hints["ALREADY_EXISTS"] = context.command("principal", verb, of=arguments)
     response = context.client.approval.CreatePrincipal(
         CreatePrincipalRequest(principal=Principal(printed_name=name or login, login=login))
     )
