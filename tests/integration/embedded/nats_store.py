@@ -46,7 +46,7 @@ async def connect(bus: nats.Bus, user: str) -> Client:
 async def ask(
     connection: Client, subject: str, body: bytes = b"", headers: dict[str, str] | None = None
 ) -> object:
-    answer = await connection.request(subject, body, timeout=2, headers=headers)
+    answer = await connection.request(subject, body, timeout=30, headers=headers)
     parsed: object = json.loads(answer.data)
     return parsed
 
@@ -98,6 +98,6 @@ async def stream(connection: Client, subject: str, body: bytes, count: int) -> l
     inbox = connection.new_inbox()
     answers = await connection.subscribe(inbox)
     await connection.publish(subject, body, reply=inbox)
-    found = [await answers.next_msg(timeout=2) for _ in range(count)]
+    found = [await answers.next_msg(timeout=30) for _ in range(count)]
     await answers.unsubscribe()
     return found

@@ -124,7 +124,7 @@ async def test_a_service_talks_with_itself_and_with_no_other(store: Store, bus: 
     await twin.flush()
     await store.services["audit"].flush()
     await store.services["metadata"].publish("assay.pos.metadata.models", b"5")
-    assert (await hearing.next_msg(timeout=2)).data == b"5"
+    assert (await hearing.next_msg(timeout=30)).data == b"5"
     with pytest.raises(NoAnswer):
         await deaf.next_msg(timeout=0.2)
     await twin.close()
