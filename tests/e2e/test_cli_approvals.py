@@ -94,8 +94,11 @@ def test_two_steps_with_evidence_codes_and_a_lent_role(
 
 @pytest.mark.requirement("W10")
 def test_break_glass_lets_in_at_once_and_is_reviewed(assay: Assay, governed: str) -> None:
-    name = asked(assay, governed, "--break-glass", "--reason", "An incident.")
     code = ("--code", "incident")
+    line = ("approval", "request", f"{governed}/1", "--stage", "production", "--as", "ann")
+    uncoded = (*line, "--break-glass", "--reason", "An incident.")
+    assert assay.refused(*uncoded)["reason"] == "BAD_REASON_CODE"
+    name = asked(assay, governed, "--break-glass", "--reason", "An incident.", *code)
     signed = assay.run("approval", "sign", name, *code, "--as", "bob").stdout
     assert "review by" in signed
     assert "condition purpose" in signed

@@ -53,7 +53,7 @@ def _facts(screen: "Screen", approval: Approval) -> list[tuple[str, str]]:
         ("evidence", approval.evidence_digest),
         ("asked", f"{moment(approval.create_time)} by {screen.who(approval.submitter)}"),
         ("reason", approval.reason),
-        ("break-glass", "yes: the steps are passed by" if approval.is_break_glass else ""),
+        ("break-glass", _break_glass(approval)),
         ("granted", moment(approval.grant_time)),
         ("closes" if is_open else "ends", end),
         ("renew from", moment(approval.recertify_time)),
@@ -61,6 +61,11 @@ def _facts(screen: "Screen", approval: Approval) -> list[tuple[str, str]]:
         ("revoked", moment(approval.revoke_time)),
         ("ended for", approval.end_code),
     ]
+
+
+def _break_glass(approval: Approval) -> str:
+    code = f" [{approval.reason_code}]" if approval.reason_code else ""
+    return f"yes: the steps are passed by{code}" if approval.is_break_glass else ""
 
 
 def _seat(screen: "Screen", seat: SeatStanding) -> str:

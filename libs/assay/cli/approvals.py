@@ -28,6 +28,7 @@ def request(
     break_glass: Annotated[
         bool, typer.Option("--break-glass", help="Pass the steps by, to be reviewed later.")
     ] = False,
+    code: Annotated[str, typer.Option(help="Code of the reason to break the glass.")] = "",
 ) -> None:
     """Ask for a version to be let into a stage or alias."""
     from assay import references
@@ -42,11 +43,13 @@ def request(
     target = references.stage(model, stage) if stage else references.alias(model, alias)
     context.hints["MANIFEST_MISSING"] = context.command("show", of=(reference,))
     context.hints["CONDITION_UNMET"] = context.command("show", of=(reference,))
+    context.hints["BAD_REASON_CODE"] = context.command("policy", "list")
     response = context.client.approval.RequestApproval(
         RequestApprovalRequest(
             parent=f"namespaces/{version.namespace}",
             approval=Approval(version=str(version), target=str(target), is_break_glass=break_glass),
             reason=reason,
+            reason_code=code,
         )
     )
 

@@ -40,6 +40,7 @@ class Request:
     policies: tuple[Version, ...]
     is_break_glass: bool = False
     reason: PersonalText = field(default_factory=PersonalText)
+    reason_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

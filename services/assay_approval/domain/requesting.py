@@ -15,7 +15,7 @@ from assay_approval.conditions import Inputs, compile_condition
 from assay_approval.domain.commands import Attach, Comment, Request
 from assay_approval.domain.counting import Approval
 from assay_approval.domain.policies import Version
-from assay_approval.domain.signing import check_reason
+from assay_approval.domain.signing import check_reason, check_reason_code
 from assay_approval.domain.state import check_open, existing
 from assay_approval.verdict import pinned, quorum_of
 from assay_events.decider import AlreadyExists, Invalid, Rejection
@@ -51,6 +51,7 @@ def request(command: Request, state: Approval) -> Sequence[ApprovalRequested]:
         evidence_digest=sha256(evidence),
         conditions=results,
         is_break_glass=command.is_break_glass,
+        reason_code=command.reason_code,
         specs=[pinned(each.spec) for each in command.policies],
     )
     seconds = [each.spec.open_seconds for each in command.policies if each.spec.open_seconds]
@@ -120,6 +121,9 @@ def _check(command: Request) -> None:
         raise Invalid(Reason.REASON_TOO_LARGE, words, field="approval.version")
     if command.is_break_glass:
         _check_break_glass(command)
+    elif command.reason_code:
+        words = "Give a reason code with break-glass only: other requests bear none."
+        raise Invalid(Reason.REASON_BAD_REASON_CODE, words, field="reason_code")
 
 
 def _check_break_glass(command: Request) -> None:
@@ -128,6 +132,8 @@ def _check_break_glass(command: Request) -> None:
         if not policy.spec.HasField("break_glass"):
             words = f"Ask without break-glass: {policy.name} knows no way past its steps."
             raise Rejection(Reason.REASON_NOT_ALLOWED, words, policy=policy.name)
+    specs = (policy.spec for policy in command.policies)
+    check_reason_code(command.reason_code, specs, field="reason_code")
 
 
 def _check_conditions(policies: Iterable[Version], results: Iterable[ConditionResult]) -> None:

@@ -72,6 +72,7 @@ def review(command: Review, state: Approval) -> Sequence[BreakGlassReviewed]:
         raise Rejection(Reason.REASON_NOT_OPEN, words)
     reviewed = _filled(BreakGlassReviewed(), signing, state)
     act = act_of(reviewed)
+    check_reason_code(read_record(signing).reason_code, state.request.specs)
     if not command.people.may_sign(act, state.request.target):
         raise _role_required(act)
     person = command.people.person

@@ -71,12 +71,12 @@ def check_reason(reason: PersonalText) -> None:
         raise Invalid(Reason.REASON_REQUIRED, words, field="reason")
 
 
-def check_reason_code(code: str, specs: Iterable[PolicySpec]) -> None:
+def check_reason_code(code: str, specs: Iterable[PolicySpec], field: str = "code") -> None:
     """Refuse a code that one of the policies does not list, where it lists any."""
     for spec in specs:
         if spec.reason_codes and code not in spec.reason_codes:
             words = f"Give one of the policy's reason codes: {', '.join(spec.reason_codes)}."
-            raise Invalid(Reason.REASON_BAD_REASON_CODE, words, field="code")
+            raise Invalid(Reason.REASON_BAD_REASON_CODE, words, field=field)
 
 
 def read_record(signing: Signing) -> SigningRecord:

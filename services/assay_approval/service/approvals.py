@@ -51,6 +51,7 @@ class Approvals(Showing):
             policies=(),
             is_break_glass=request.approval.is_break_glass,
             reason=circumstances.reason or PersonalText(),
+            reason_code=request.reason_code,
         )
         if await self._commands.is_recorded(APPROVAL, name, circumstances.request_id):
             done = await self._commands.handle(APPROVAL, name, command, circumstances)

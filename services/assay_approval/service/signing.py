@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from assay.approval.v1 import approval_service_pb2 as api
-from assay.approval.v1.resources_pb2 import Meaning, PolicySpec
+from assay.approval.v1.resources_pb2 import Meaning
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.names import ApprovalName, KeyName
 from assay.type.v1.personal_text_pb2 import PersonalText
@@ -59,7 +59,7 @@ class Signatures(Showing):
         reason = personal_text(request.reason) or PersonalText()
         if request.meaning != Meaning.MEANING_APPROVED:
             check_reason(reason)
-            check_reason_code(request.reason_code, _coded(request, state))
+            check_reason_code(request.reason_code, state.request.specs, field="reason_code")
         enrolled_key(signer, request.key)
         printed_name = personal_text(signer.printed_name) or PersonalText()
         prepared = self._record(state, request, act, reason, printed_name)
@@ -188,12 +188,6 @@ def _roles(
         if held.delegator == request.delegator
     )
     return sorted(usable) or [""]
-
-
-def _coded(request: api.PrepareSignatureRequest, state: Approval) -> list[PolicySpec]:
-    """Return the policies whose reason codes hold for what is to be signed."""
-    is_rejection = request.meaning == Meaning.MEANING_REJECTED
-    return list(state.request.specs) if is_rejection else []
 
 
 def _asked(request: _Request, context: Context) -> tuple[str, Intent]:

@@ -95,6 +95,8 @@ class Caller:
         target: str = "",
         *,
         is_break_glass: bool = False,
+        code: str = "",
+        reason: str = "It is better.",
         timeout: float = 30.0,
     ) -> Approval:
         """Request an approval of a version, for production unless told otherwise."""
@@ -103,7 +105,8 @@ class Caller:
             parent=NAMESPACE,
             approval=Approval(version=version, target=target, is_break_glass=is_break_glass),
             request_id=request_id,
-            reason="It is better.",
+            reason=reason,
+            reason_code=code,
         )
         stub, metadata = self.court.stub, self.metadata
         return stub.RequestApproval(request, metadata=metadata, timeout=timeout).approval
@@ -149,9 +152,11 @@ class Caller:
         )
         return self.court.stub.RejectApproval(request, metadata=self.metadata).approval
 
-    def review(self, approval: str, reason: str = "It was right.") -> Approval:
+    def review(
+        self, approval: str, reason: str = "It was right.", **said: Unpack[Said]
+    ) -> Approval:
         """Sign that a break-glass grant was looked at."""
-        prepared = self.prepare(approval, Meaning.MEANING_REVIEWED, reason)
+        prepared = self.prepare(approval, Meaning.MEANING_REVIEWED, reason, **said)
         request = api.ReviewBreakGlassRequest(
             name=approval,
             reason=prepared.reason,

@@ -1,8 +1,21 @@
 """Break-glass: loud, short, and looked at before anything else is approved."""
 
+from dataclasses import replace
+from uuid import uuid4
+
 import pytest
 
-from assay.approval.v1.resources_pb2 import ApprovalState, BreakGlass, Condition, PolicySpec, Seat
+from assay.approval.v1 import approval_service_pb2 as api
+from assay.approval.v1.resources_pb2 import (
+    ApprovalState,
+    BreakGlass,
+    Condition,
+    Meaning,
+    PolicySpec,
+    Seat,
+)
+from assay_trust import dsse
+from assay_trust.record import SIGNATURE_TYPE, SigningRecord
 from tests.integration.approval.caller import Caller
 from tests.integration.approval.court import Court
 from tests.integration.approval.refusals import fresh, refused
@@ -72,3 +85,51 @@ def test_break_glass_passes_conditions_by_and_shows_that_they_are_not_met(
     assert granted.state == GRANTED
     assert [each.is_satisfied for each in granted.conditions] == [False]
     assert court.check(version).approval == granted.name
+
+
+@pytest.mark.requirement("A4", "W10")
+def test_who_breaks_the_glass_and_who_reviews_it_give_one_of_the_policys_codes(
+    court: Court, ann: Caller, bob: Caller, eve: Caller
+) -> None:
+    codes = ["incident", "founded"]
+    version = court.ruled(PolicySpec(quorum=3, break_glass=EMERGENCY, reason_codes=codes))
+    for code in ("", "weather"):
+        with refused("BAD_REASON_CODE"):
+            ann.ask(version, is_break_glass=True, code=code)
+    with refused("REQUIRED"):
+        ann.ask(version, is_break_glass=True, code="incident", reason=" ")
+    asked = ann.ask(version, is_break_glass=True, code="incident")
+    assert asked.reason_code == "incident"
+    granted = bob.sign(asked.name)
+    for code in ("", "weather"):
+        with refused("BAD_REASON_CODE"):
+            eve.review(granted.name, reason_code=code)
+        with refused("BAD_REASON_CODE"):
+            court.stub.ReviewBreakGlass(recoded(eve, granted.name, code), metadata=eve.metadata)
+    reviewed = eve.review(granted.name, reason_code="founded")
+    assert not reviewed.HasField("review_due_time")
+    assert ann.get(granted.name, fresh(reviewed)) == reviewed
+
+
+@pytest.mark.requirement("A4")
+def test_a_request_without_break_glass_bears_no_code(court: Court, ann: Caller) -> None:
+    version = court.ruled(PolicySpec(quorum=1, reason_codes=["incident"]))
+    with refused("BAD_REASON_CODE"):
+        ann.ask(version, code="incident")
+    assert not ann.ask(version).reason_code
+
+
+def recoded(reviewer: Caller, approval: str, code: str) -> api.ReviewBreakGlassRequest:
+    """Return a review that its reviewer signed with another code than was prepared."""
+    prepared = reviewer.prepare(
+        approval, Meaning.MEANING_REVIEWED, "It was right.", reason_code="founded"
+    )
+    record = replace(SigningRecord.from_bytes(prepared.record), reason_code=code).to_bytes()
+    return api.ReviewBreakGlassRequest(
+        name=approval,
+        request_id=str(uuid4()),
+        reason=prepared.reason,
+        record=record,
+        signature=dsse.sign(reviewer.person.pair.private, SIGNATURE_TYPE, record),
+        printed_name=prepared.printed_name,
+    )
