@@ -109,6 +109,11 @@ def test_break_glass_lets_in_at_once_and_is_reviewed(assay: Assay, governed: str
     reviewed = assay.run("approval", "review", name, *why, "--as", "eve").stdout
     assert "I have reviewed the break-glass grant" in reviewed
     assert "review by" not in reviewed
+    for verb in ("show", "explain"):
+        told = assay.run("approval", verb, name, "--as", "ann").stdout
+        assert "Eve" in told
+        assert "reviewed as validator at" in told
+        assert "[incident]: It was right." in told
     assert assay.refused("approval", "review", name, *why, "--as", "eve")["reason"] == "NOT_OPEN"
 
 

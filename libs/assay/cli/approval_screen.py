@@ -34,9 +34,16 @@ def show_approval(screen: "Screen", approval: Approval, comments: Iterable[Comme
         screen.say(f"  {_evidence(screen, evidence)}")
     for signature in approval.signatures:
         screen.say(f"  {_signature(screen, signature)}")
+    tell_reviews(screen, approval)
     for comment in comments:
         who, when = screen.who(comment.author), moment(comment.create_time)
         screen.say(f"  {who} remarked at {when}: {comment.text}")
+
+
+def tell_reviews(screen: "Screen", approval: Approval) -> None:
+    """Print who reviewed a break-glass grant, when, and with which finding."""
+    for review in approval.reviews:
+        screen.say(f"  {_signature(screen, review)}")
 
 
 def _facts(screen: "Screen", approval: Approval) -> list[tuple[str, str]]:

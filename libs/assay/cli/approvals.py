@@ -150,6 +150,8 @@ def tell_tasks(context: Context, approval: str) -> None:
     )
 
     def told(screen: "Screen") -> None:
+        from assay.cli.approval_screen import tell_reviews
+
         rows = [
             [
                 task.description,
@@ -159,6 +161,7 @@ def tell_tasks(context: Context, approval: str) -> None:
             for task in response.tasks
         ]
         screen.table(("what", "when", "who may"), rows, "Nothing is left to do.")
+        tell_reviews(screen, response.approval)
 
     context.answer(response, told)
 

@@ -35,12 +35,19 @@ class Explaining(Showing):
         state = steps[-1].state
         return api.ExplainApprovalResponse(
             approval=to_approval(steps, self._roster_of(steps)),
-            tasks=_tasks(state, roster, approvers) if state.is_open else (),
+            tasks=_tasks(state, roster, approvers),
             consistency_token=snapshot.token,
         )
 
 
 def _tasks(state: Approval, roster: Roster, approvers: Sequence[str]) -> Iterator[api.Task]:
+    if state.review_due is not None:
+        due = f"{state.review_due:%Y-%m-%d %H:%M:%S}Z"
+        words = f"An approver has to review the break-glass grant by {due}."
+        able = _reviewers(state, roster, approvers)
+        yield api.Task(description=words, principals=able[:_MOST_NAMED], is_open=True)
+    if not state.is_open:
+        return
     for condition, detail in state.missing.items():
         words = f"Attach evidence for {condition.rpartition('/')[2]}: {detail}"
         yield api.Task(description=words, is_open=True)
@@ -51,6 +58,16 @@ def _tasks(state: Approval, roster: Roster, approvers: Sequence[str]) -> Iterato
             yield api.Task(
                 description=_words(seat), principals=able[:_MOST_NAMED], is_open=seat.is_open
             )
+
+
+def _reviewers(state: Approval, roster: Roster, approvers: Sequence[str]) -> list[str]:
+    """Return who may review a break-glass grant: approvers at the target with no part in it."""
+    involved = {roster.person(each) for each in (state.request.submitter, *state.signers)}
+    return [
+        who
+        for who in approvers
+        if roster.person(who) not in involved and roster.roles(who, "", state.request.target)
+    ]
 
 
 def _words(seat: SeatCount) -> str:

@@ -12,6 +12,7 @@ from assay.approval.v1.events_pb2 import (
     ApprovalSigned,
     ApprovalSuspended,
     ApprovalVoided,
+    BreakGlassReviewed,
     EvidenceAttached,
 )
 from assay.approval.v1.resources_pb2 import (
@@ -30,6 +31,7 @@ from assay_approval.service.messages import to_timestamp
 from assay_approval.signatures import SignatureEvent, bound_reason, record_of, sign_time
 from assay_approval.verdict import People
 from assay_events.envelope import Recorded
+from assay_trust import record
 
 _Steps = Sequence[Step[counting.Approval]]
 
@@ -82,6 +84,11 @@ def _fill(message: Approval, request: ApprovalRequested) -> None:
             setattr(message, field.name, value)
 
 
+_MEANINGS = {
+    record.Meaning.APPROVED: Meaning.MEANING_APPROVED,
+    record.Meaning.REJECTED: Meaning.MEANING_REJECTED,
+    record.Meaning.REVIEWED: Meaning.MEANING_REVIEWED,
+}
 _TOLD_APART = frozenset({"quorum", "conditions", "expire_time", "evidence"})
 
 
@@ -95,6 +102,8 @@ def _tell(message: Approval, step: Step[counting.Approval]) -> None:
             message.reason = recorded.reason
         case ApprovalSigned() | ApprovalRejected() as event:
             message.signatures.append(_signature(event, recorded))
+        case BreakGlassReviewed() as event:
+            message.reviews.append(_signature(event, recorded))
         case EvidenceAttached() as event:
             message.evidence.append(_evidence(event, recorded))
         case ApprovalGranted():
@@ -141,12 +150,11 @@ def _evidence(event: EvidenceAttached, recorded: Recorded) -> Evidence:
 
 
 def _signature(event: SignatureEvent, recorded: Recorded) -> Signature:
-    is_approval = isinstance(event, ApprovalSigned)
-    record = record_of(event.record)
+    signed = record_of(event.record)
     signature = Signature(
         signer=event.signer,
         printed_name=event.printed_name.clear,
-        meaning=Meaning.MEANING_APPROVED if is_approval else Meaning.MEANING_REJECTED,
+        meaning=_MEANINGS[signed.meaning],
         sign_time=to_timestamp(sign_time(event)),
         key=event.key,
         public_key=event.public_key,
@@ -154,10 +162,10 @@ def _signature(event: SignatureEvent, recorded: Recorded) -> Signature:
         signature=event.signature,
         revision=recorded.revision,
         reason=bound_reason(event, recorded.envelope.reason),
-        step=record.step,
-        role=record.role,
-        delegator=record.delegator,
-        reason_code=record.reason_code,
+        step=signed.step,
+        role=signed.role,
+        delegator=signed.delegator,
+        reason_code=signed.reason_code,
     )
     if event.HasField("passkey"):
         signature.passkey.CopyFrom(event.passkey)

@@ -18,6 +18,7 @@ from assay_trust import dsse
 from assay_trust.record import SIGNATURE_TYPE, SigningRecord
 from tests.integration.approval.caller import Caller
 from tests.integration.approval.court import Court
+from tests.integration.approval.explained import explain
 from tests.integration.approval.refusals import fresh, refused
 
 GRANTED = ApprovalState.APPROVAL_STATE_GRANTED
@@ -106,7 +107,20 @@ def test_who_breaks_the_glass_and_who_reviews_it_give_one_of_the_policys_codes(
             eve.review(granted.name, reason_code=code)
         with refused("BAD_REASON_CODE"):
             court.stub.ReviewBreakGlass(recoded(eve, granted.name, code), metadata=eve.metadata)
+    assert not ann.get(granted.name, fresh(granted)).reviews
+    (task,) = explain(ann, granted).tasks
+    assert task.is_open
+    assert "review the break-glass grant" in task.description
+    assert eve.name in task.principals
+    assert not {ann.name, bob.name} & set(task.principals)
     reviewed = eve.review(granted.name, reason_code="founded")
+    (review,) = reviewed.reviews
+    assert (review.signer, review.meaning) == (eve.name, Meaning.MEANING_REVIEWED)
+    assert (review.reason_code, review.reason) == ("founded", "It was right.")
+    assert review.HasField("sign_time")
+    explained = explain(ann, reviewed)
+    assert not explained.tasks
+    assert list(explained.approval.reviews) == [review]
     assert not reviewed.HasField("review_due_time")
     assert ann.get(granted.name, fresh(reviewed)) == reviewed
 

@@ -4,7 +4,6 @@ import pytest
 
 from assay.approval.v1 import approval_service_pb2 as api
 from assay.approval.v1.resources_pb2 import (
-    Approval,
     ApprovalState,
     Condition,
     PolicySpec,
@@ -13,6 +12,7 @@ from assay.approval.v1.resources_pb2 import (
 )
 from tests.integration.approval.caller import NAMESPACE, Caller
 from tests.integration.approval.court import Court
+from tests.integration.approval.explained import explain
 from tests.integration.approval.refusals import fresh
 from tests.support.scribe import OWNER
 
@@ -27,11 +27,6 @@ ONE_THEN_ONE = PolicySpec(
     ],
 )
 ONE_THEN_ONE.conditions[0].may_follow = True
-
-
-def explain(caller: Caller, approval: Approval) -> api.ExplainApprovalResponse:
-    request = api.ExplainApprovalRequest(name=approval.name, at_least_as_fresh=fresh(approval))
-    return caller.court.stub.ExplainApproval(request, metadata=caller.metadata)
 
 
 @pytest.mark.requirement("W2", "W4")
