@@ -14,9 +14,12 @@ def fresh(approval: Approval) -> str:
     return token.encode(int(approval.etag.strip('"')))
 
 
-def refused(reason: str) -> "pytest.RaisesExc[grpc.RpcError]":
-    """Expect a refusal for a reason."""
-    return pytest.raises(grpc.RpcError, check=lambda error: reason_of(error) == reason)
+def refused(reason: str, words: str = "") -> "pytest.RaisesExc[grpc.RpcError]":
+    """Expect a refusal for a reason, whose message has `words`."""
+    return pytest.raises(
+        grpc.RpcError,
+        check=lambda error: reason_of(error) == reason and words in (error.details() or ""),
+    )
 
 
 def reason_of(error: grpc.RpcError) -> str:

@@ -15,11 +15,21 @@ from assay_approval.domain.approval import APPROVAL
 from tests.integration.approval.caller import Caller
 from tests.integration.approval.court import Court
 from tests.integration.approval.refusals import fresh, refused
+from tests.support.scribe import OWNER
+from tests.unit.assay_approval.people import Person
 
 OPEN, GRANTED = ApprovalState.APPROVAL_STATE_OPEN, ApprovalState.APPROVAL_STATE_GRANTED
 WITHDRAWN, EXPIRED = ApprovalState.APPROVAL_STATE_WITHDRAWN, ApprovalState.APPROVAL_STATE_EXPIRED
 REVOKED = ApprovalState.APPROVAL_STATE_REVOKED
 SUSPENDED, VOIDED = ApprovalState.APPROVAL_STATE_SUSPENDED, ApprovalState.APPROVAL_STATE_VOIDED
+
+
+class Owner(Caller):
+    """The owner of the deployment, who has no roles."""
+
+    @property
+    def name(self) -> str:
+        return f"principals/{OWNER}"
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -67,11 +77,29 @@ def test_an_approver_and_a_policy_admin_end_a_grant(
     approval = bob.sign(ann.ask(court.governed()).name)
     someone = court.someone(roles=[role])
     if may:
-        assert someone.revoke(approval.name).state == REVOKED
+        ends_it(someone, approval)
         return
-    with refused("ROLE_REQUIRED"):
-        someone.revoke(approval.name)
+    words = "Ask for approver:<role> or policy-admin at"
+    for end in (someone.suspend, someone.revoke):
+        with refused("ROLE_REQUIRED", words):
+            end(approval.name)
     assert court.check(approval.version).approval == approval.name
+    bob.suspend(approval.name)
+    with refused("ROLE_REQUIRED", words):
+        someone.resume(approval.name)
+    assert ann.get(approval.name).state == SUSPENDED
+
+
+@pytest.mark.requirement("W1", "W9")
+def test_the_owner_ends_a_grant(court: Court, ann: Caller, bob: Caller) -> None:
+    ends_it(Owner(court, Person("owner")), bob.sign(ann.ask(court.governed()).name))
+
+
+def ends_it(someone: Caller, approval: Approval) -> None:
+    """Suspend a grant, resume it, and revoke it."""
+    assert someone.suspend(approval.name).state == SUSPENDED
+    assert someone.resume(approval.name).state == GRANTED
+    assert someone.revoke(approval.name).state == REVOKED
 
 
 @pytest.mark.requirement("W8")
