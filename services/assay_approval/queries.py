@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from asyncpg import Record
@@ -38,6 +38,9 @@ WHERE NOT EXISTS (SELECT FROM principal_created e WHERE e.name = p.name AND e.re
 SELECT_ROLES = """
 SELECT r.* FROM role r WHERE ($1 = '' OR r.principal = $1)
 AND r.from_revision <= $2 AND r.to_revision > $2
+AND (r.expire_time IS NULL OR r.expire_time > COALESCE($3::timestamptz, (
+    SELECT e.stream_time FROM event e WHERE e.revision <= $2 ORDER BY e.revision DESC LIMIT 1
+)))
 """
 SELECT_APPROVERS = """
 SELECT DISTINCT r.principal FROM role r
@@ -148,16 +151,24 @@ async def principals(db: Connection, request: api.ListPrincipalsRequest) -> Page
 
 
 async def roles(at: Snapshot, request: api.ListRolesRequest) -> Page[Role]:
-    """Return one page of the roles in force at the snapshot's revision."""
+    """Return one page of the roles in force at the moment asked about."""
     page = await paging.fetch(
         at.db,
         SELECT_ROLES,
-        [request.parent, at.revision],
+        [request.parent, at.revision, _asked_about(request)],
         request,
         _by("r.given_at", "create"),
         FILTERABLE_ROLES,
     )
     return Page([_role(row) for row in page.rows], page.next_page_token)
+
+
+def _asked_about(request: api.ListRolesRequest) -> datetime | None:
+    """Return the time asked about, now by default; None for that of a revision."""
+    point = request.as_of.WhichOneof("point")
+    if point == "revision":
+        return None
+    return request.as_of.time.ToDatetime(tzinfo=UTC) if point == "time" else datetime.now(UTC)
 
 
 async def approvers(db: Connection, most: int) -> list[str]:

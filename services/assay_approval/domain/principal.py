@@ -142,7 +142,8 @@ def _lend(command: LendRole, state: Principal) -> Sequence[Event]:
     roles.check_exclusive(lent.role, lent.scope, own)
     lender = command.lender.name
     name = roles.role_name(command.principal, lent.role, lent.scope, lender)
-    if name in state.roles:
+    known = state.roles.get(name)
+    if known is not None and not known.has_ended(command.at):
         return []
     granted = RoleGranted(
         name=name, role=lent.role, scope=lent.scope, giver=lender, delegator=lender

@@ -34,6 +34,10 @@ class Held:
         """Whether it is another person's."""
         return bool(self.delegator)
 
+    def has_ended(self, at: datetime) -> bool:
+        """Return whether it was lent for no longer than until `at`."""
+        return self.expires is not None and at >= self.expires
+
 
 def check(role: str, scope: str) -> None:
     """Refuse a role or a scope that does not exist."""

@@ -133,6 +133,23 @@ def test_a_loan_ends_by_itself(court: Court, ann: Caller, bob: Caller) -> None:
 
 
 @pytest.mark.requirement("W1")
+def test_a_loan_that_ended_is_listed_no_more_and_the_role_is_lent_anew(
+    court: Court, ann: Caller, bob: Caller
+) -> None:
+    friend, own = court.someone(roles=()), court.give(bob.name, "approver:risk")
+    lent = bob.lend(friend, own.name, seconds=1)
+    wait_for(lambda: datetime.now(UTC) > lent.expire_time.ToDatetime(tzinfo=UTC))
+    assert not court.roles(friend.name, lent)
+    revision = int(lent.etag.strip('"'))
+    assert [role.name for role in court.roles(friend.name, lent, revision)] == [lent.name]
+    anew = bob.lend(friend, own.name)
+    assert anew.expire_time.seconds > lent.expire_time.seconds
+    assert [role.expire_time for role in court.roles(friend.name, anew)] == [anew.expire_time]
+    signed = friend.sign(ann.ask(court.governed()).name, delegator=bob.name)
+    assert signed.state == GRANTED
+
+
+@pytest.mark.requirement("W1")
 def test_who_loses_the_role_before_completion_does_not_count(
     court: Court, ann: Caller, bob: Caller, eve: Caller
 ) -> None:
