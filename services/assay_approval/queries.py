@@ -85,6 +85,14 @@ AND w.role LIKE 'approver:%' AND w.principal <> a.submitter
 AND (w.scope = '*' OR w.scope = a.target OR starts_with(a.target, w.scope || '/'))
 AND NOT EXISTS (SELECT FROM signature s WHERE s.approval = a.name AND s.signer = w.principal)
 """
+# A break-glass grant waits for the review of each approver at its target with no part in it.
+_REVIEW_WAITING_FOR = """
+SELECT 1 FROM review_due d JOIN role w ON w.to_revision = 9223372036854775807
+WHERE d.approval = a.name AND d.to_revision = 9223372036854775807
+AND w.role LIKE 'approver:%' AND w.principal <> a.submitter
+AND (w.scope = '*' OR w.scope = a.target OR starts_with(a.target, w.scope || '/'))
+AND NOT EXISTS (SELECT FROM signature s WHERE s.approval = a.name AND s.signer = w.principal)
+"""
 _STATES = (
     "OPEN",
     "GRANTED",
@@ -102,6 +110,7 @@ FILTERABLE: Fields = {
     "submitter": Column("a.submitter", Kind.RESOURCE),
     "create_time": Column("a.create_time", Kind.TIME),
     "waiting_for": Entries(_WAITING_FOR, key="w.principal"),
+    "review_waiting_for": Entries(_REVIEW_WAITING_FOR, key="w.principal"),
 }
 FILTERABLE_ROLES: Fields = {
     "role": Column("r.role", Kind.TEXT),

@@ -1,6 +1,7 @@
 """Steps, codes, lent roles, break-glass and endorsements, as people meet them."""
 
 import json
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -102,6 +103,10 @@ def test_break_glass_lets_in_at_once_and_is_reviewed(assay: Assay, governed: str
     signed = assay.run("approval", "sign", name, *code, "--as", "bob").stdout
     assert "review by" in signed
     assert "condition purpose" in signed
+    for login, is_due in (("ann", False), ("bob", False), ("eve", True)):
+        due = {each["name"] for each in assay.rows("inbox", "--as", login, of="reviews")}
+        assert (name in due) is is_due
+    assert "Break-glass grants to review:" in assay.run("inbox", "--as", "eve").stdout
     why = ("--reason", "It was right.", *code)
     assert assay.refused("approval", "review", name, *why, "--as", "bob")["reason"] == (
         "SELF_APPROVAL"
@@ -109,6 +114,7 @@ def test_break_glass_lets_in_at_once_and_is_reviewed(assay: Assay, governed: str
     reviewed = assay.run("approval", "review", name, *why, "--as", "eve").stdout
     assert "I have reviewed the break-glass grant" in reviewed
     assert "review by" not in reviewed
+    assert name not in {each["name"] for each in assay.rows("inbox", "--as", "eve", of="reviews")}
     for verb in ("show", "explain"):
         told = assay.run("approval", verb, name, "--as", "ann").stdout
         assert "Eve" in told
@@ -126,8 +132,34 @@ def test_a_stranger_is_refused_and_told_whom_to_ask(assay: Assay) -> None:
     assert unknown["next"] == "assay principal create --as nobody-yet"
     made = assay.json("role", "grant", "ann", "reader")["role"]
     assert isinstance(made, dict)
+    for login, is_asked in (("ann", False), ("bob", True), ("lee", False)):
+        waiting = assay.rows("inbox", "--as", login, of="proposals")
+        assert (made["name"] in {each["name"] for each in waiting}) is is_asked
+    assert "Proposals to endorse:" in assay.run("inbox", "--as", "bob").stdout
     endorse = ("proposal", "endorse", str(made["name"]))
     assert assay.refused(*endorse, "--as", "ann")["reason"] == "SELF_ENDORSEMENT"
     assert assay.refused(*endorse)["reason"] == "OWNER_MAY_NOT_SIGN"
     assert json.loads(assay.run(*endorse, "--as", "bob", "--json").stdout)["role"]["endorser"]
     assay.run("role", "remove", "ann", "reader", "--reason", "No need.")
+
+
+@pytest.mark.requirement("W8")
+def test_who_asked_finds_the_grants_to_renew(
+    assay: Assay, model_folder: Path, tmp_path: Path
+) -> None:
+    model, policy = f"m-{uuid4()}", tmp_path / "renewed.yaml"
+    times = "valid_for: 1h\nrecertify_before: 3599s\n"
+    policy.write_text(f"name: {model}\nmodels: [{model}]\nstages: [production]\nquorum: 1\n{times}")
+    assay.apply(policy)
+    assay.run("register", model, str(model_folder), "--as", "ann")
+    name = asked(assay, model)
+    assay.run("approval", "sign", name, "--as", "bob")
+
+    def is_due(login: str) -> bool:
+        return name in {each["name"] for each in assay.rows("inbox", "--as", login, of="renewals")}
+
+    until = time.monotonic() + 30
+    while not is_due("ann"):
+        assert time.monotonic() < until
+    assert not is_due("bob")
+    assert "Grants to renew:" in assay.run("inbox", "--as", "ann").stdout
