@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -97,6 +98,21 @@ class Desk:
         end = time.monotonic() + PATIENCE_SECONDS
         while (held := await self.holder()) != version:
             assert time.monotonic() < end, f"{self.stage} is held by {held!r}, not by {version!r}"
+            await asyncio.sleep(0.05)
+
+    async def wait_until_held_under(self, approvals: Sequence[str]) -> None:
+        """Wait until the holdings of the stage name these approvals, each once.
+
+        A killed Postgres forgets its last moments, and projects them again (docs/adr/0010).
+        """
+        request = metadata.ListHoldingsRequest(parent=self.stage, page_size=100)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            listed = (await self.client.metadata.ListHoldings(request)).holdings
+            found = Counter(holding.approval for holding in listed)
+            if found == Counter(approvals):
+                return
+            assert time.monotonic() < end, f"{found}, not {approvals}"
             await asyncio.sleep(0.05)
 
     async def moves(self) -> Counter[str]:
