@@ -7,10 +7,10 @@ T ?= tests
 PYTEST_ARGS ?=
 PROTOS := $(shell find protos -name '*.proto' 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test protos lint types unit check bench up down lock clean
+.PHONY: help .venv demo test protos lint types unit check bench traceability up down lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.ready ## the whole story on this machine: register, approve, move, audit, rebuild
 	@$(PY) demo/demo.py
@@ -38,6 +38,9 @@ check: $(VENV)/.ready ## what CI checks without starting a server; mends nothing
 
 bench: $(VENV)/.ready ## measure the speed ratios of docs/performance.md
 	@$(PY) -m tests.bench
+
+traceability: $(VENV)/.ready ## run the tests that prove a requirement; a line for each, and build/traceability.html
+	@$(PY) tools/traceability.py
 
 up: $(VENV)/.ready ## start the whole stack on ./.assay
 	@$(VENV)/bin/assay up --data ./.assay

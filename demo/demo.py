@@ -1,12 +1,11 @@
 """The whole job of Assay on a real model, told as a story: `make demo`.
 
 Starts the stack in a folder of its own, registers two versions of Magika with files, run and data,
-has one approved by two people, asks as an auditor, drops and rebuilds every table, and stops.
+founds the deployment, has one version approved by two people under a policy, asks as an auditor,
+revokes it, drops and rebuilds every table, and stops.
 """
 
 import asyncio
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -22,88 +21,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import measure
 import tables
 import yaml
-from rich.console import Console
+from people import approve, let_people_in, revoke
+from story import DemoFailed, Story, console, expect, items
 
 SERVICES = ("metadata", "artifact", "lineage", "approval", "audit")
-PEOPLE = {"ann": "Ann Author", "bob": "Bob Validator", "eve": "Eve Owner"}
-POLICY = """\
-name: production-needs-two
-description: Two people other than the submitter let a model into production.
-models: ["*"]
-stages: [production]
-quorum: 2
-"""
-
-console = Console(highlight=False, soft_wrap=True)
-
-
-class DemoFailed(Exception):
-    """Something did not go as the story says."""
-
-
-class Story:
-    """Runs commands as a user would, shows them, and checks how they end."""
-
-    def __init__(self, folder: Path) -> None:
-        """Keep everything in `folder`."""
-        self.folder = folder
-        self.environment = os.environ | {
-            "ASSAY_DATA": str(folder / "data"),
-            "COLUMNS": os.environ.get("COLUMNS", "110"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
-        }
-        self._chapter = 0
-
-    def chapter(self, title: str) -> None:
-        """Begin the next part of the story."""
-        self._chapter += 1
-        console.print(f"\n[bold]{self._chapter}. {title}[/bold]")
-
-    def run(self, *words: str, who: str = "") -> str:
-        """Run `assay …` and show what it says; it must succeed."""
-        return self._run(words, who, refused_for="")
-
-    def refused(self, *words: str, because: str, who: str = "") -> None:
-        """Run `assay …`, which must be refused for a reason."""
-        self._run(words, who, refused_for=because)
-
-    def ask(self, *words: str) -> dict[str, object]:
-        """Return the JSON answer of `assay … --json`, without showing it."""
-        done = self._call((*words, "--json"))
-        if done.returncode:
-            raise DemoFailed(f"`assay {' '.join(words)}` failed: {done.stdout}{done.stderr}")
-        answer: dict[str, object] = json.loads(done.stdout)
-        return answer
-
-    def _run(self, words: tuple[str, ...], who: str, refused_for: str) -> str:
-        words = (*words, "--as", who) if who else words
-        shown = " ".join(_quoted(word, self.folder) for word in words)
-        console.print(f"[cyan]$ assay {shown}[/cyan]")
-        done = self._call(words)
-        said = (done.stdout + done.stderr).rstrip()
-        console.print("\n".join(f"  {line}" for line in said.splitlines()), markup=False)
-        if bool(done.returncode) != bool(refused_for):
-            raise DemoFailed(f"`assay {shown}` ended with exit code {done.returncode}.")
-        if refused_for:
-            self._check_reason(words, refused_for)
-        return said
-
-    def _check_reason(self, words: tuple[str, ...], reason: str) -> None:
-        """Ask again for the reason that programs see."""
-        error = json.loads(self._call((*words, "--json")).stdout)["error"]
-        if error["reason"] not in {reason, f"REASON_{reason}"}:
-            raise DemoFailed(f"Refused for {error['reason']}, not for {reason}.")
-
-    def _call(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "assay.cli", *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            timeout=180,
-        )
 
 
 def tell(story: Story) -> None:
@@ -117,6 +38,7 @@ def tell(story: Story) -> None:
     approve(story)
     audit(story, before)
     use(story, files)
+    revoke(story)
     rebuild(story)
 
 
@@ -134,35 +56,6 @@ def register(story: Story, files: list[tuple[Path, str]]) -> None:
     story.run("register", "magika", str(two), "--run", str(run), *metrics(measured))
     story.run("versions", "magika")
     story.run("lineage", "up", "magika/2")
-
-
-def let_people_in(story: Story) -> None:
-    """Enrol three people with keys of their own, and let a policy govern production."""
-    story.chapter("Three people enrol their keys; a policy asks for two of them")
-    for login, printed_name in PEOPLE.items():
-        passphrase = story.folder / f"{login}.passphrase"
-        passphrase.write_text(f"correct horse {login}")
-        passphrase.chmod(0o600)
-        words = ("--name", printed_name, "--passphrase-file", str(passphrase))
-        story.run("key", "enrol", *words, who=login)
-    policy = story.folder / "policy.yaml"
-    policy.write_text(POLICY)
-    story.run("policy", "apply", str(policy))
-
-
-def approve(story: Story) -> None:
-    """Try the short ways, which are refused, then the right one."""
-    story.chapter("Nobody gets a model into production alone")
-    story.refused("stage", "set", "magika", "production", "2", because="APPROVAL_REQUIRED")
-    why = ("--reason", "Same accuracy, smaller graph.")
-    story.run("approval", "request", "magika/2", "--stage", "production", *why, who="ann")
-    (approval,) = items(story.ask("inbox", "--as", "bob"), "approvals")
-    name = str(approval["name"])
-    story.refused(*sign(story, name, "ann"), because="SELF_APPROVAL", who="ann")
-    story.run(*sign(story, name, "bob"), who="bob")
-    story.run(*sign(story, name, "eve"), who="eve")
-    wait_for_stage(story)
-    story.run("show", "magika@production")
 
 
 def audit(story: Story, before: datetime) -> None:
@@ -206,28 +99,6 @@ def rebuild(story: Story) -> None:
     story.run("check")
 
 
-def items(answer: dict[str, object], field: str) -> list[dict[str, object]]:
-    """Return the messages in a repeated field of an answer."""
-    found = answer.get(field, [])
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
-def sign(story: Story, approval: str, login: str) -> tuple[str, ...]:
-    """Return the command with which a person signs."""
-    passphrase = str(story.folder / f"{login}.passphrase")
-    return ("approval", "sign", approval, "--passphrase-file", passphrase, "--yes")
-
-
-def wait_for_stage(story: Story) -> None:
-    """Wait until the grant has moved the stage; it does so by itself."""
-    for _ in range(50):
-        done = story.ask("audit", "who-approved", "magika", "--stage", "production")
-        if done.get("version"):
-            return
-        time.sleep(0.1)
-    raise DemoFailed("The granted version did not enter production within five seconds.")
-
-
 def write_run(
     story: Story,
     name: str,
@@ -267,12 +138,6 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def expect(held: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
-    """Fail the demo with a sentence unless the condition held."""
-    if not held:
-        raise DemoFailed(f"The demo failed: {otherwise}.")
-
-
 @contextmanager
 def stack_folder() -> Iterator[Path]:
     """Give a folder for the demo, and stop its stack and remove it in the end."""
@@ -298,12 +163,6 @@ def main() -> int:
     console.print(f"\n[green]All of it held, in {time.monotonic() - start:.0f} seconds.[/green]")
     console.print("Try it yourself: make up, then .venv/bin/assay --help")
     return 0
-
-
-def _quoted(word: str, folder: Path) -> str:
-    """Return a word as one would type it, with the demo's folder left out."""
-    word = word.replace(f"{folder}/", "")
-    return f'"{word}"' if " " in word else word
 
 
 if __name__ == "__main__":

@@ -139,11 +139,11 @@ class Client:
         *,
         meaning: Meaning = Meaning.APPROVED,
         reason: str = "",
+        terms: signing.Terms = signing.NO_TERMS,
     ) -> Approval:
         """Sign the approval with the caller's key and return it as it stands then."""
-        return signing.sign(
-            self, signing.prepare(self, approval, pair.public, meaning, reason), pair
-        )
+        prepared = signing.prepare(self, approval, pair.public, meaning, reason, terms)
+        return signing.sign(self, prepared, pair)
 
     def watch(self, request: WatchRequest | None = None) -> Iterator[RecordedEvent]:
         """Yield events in order, each once, across lost connections."""
@@ -265,10 +265,11 @@ class AsyncClient:
         *,
         meaning: Meaning = Meaning.APPROVED,
         reason: str = "",
+        terms: signing.Terms = signing.NO_TERMS,
     ) -> Approval:
         """Sign the approval with the caller's key and return it as it stands then."""
         return await asyncio.to_thread(
-            self._beside.sign, approval, pair, meaning=meaning, reason=reason
+            self._beside.sign, approval, pair, meaning=meaning, reason=reason, terms=terms
         )
 
     def watch(self, request: WatchRequest | None = None) -> AsyncIterator[RecordedEvent]:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from assay.errors import FailedPrecondition, Unauthenticated
 from assay.folder import OWNER, DataFolder, write_private
-from assay_trust import keys, tokens
+from assay_trust import keys, oidc, tokens
 from assay_trust.jwks import b64url
 
 Credentials: TypeAlias = Callable[[], str]
@@ -43,10 +43,12 @@ def principal(token: str) -> str:
     """Return the principal that `token` says it speaks for; the server alone verifies it."""
     try:
         claims = token.split(".")[1]
-        subject = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"]
-    except (IndexError, KeyError, ValueError, TypeError) as error:
+        said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        subject, issuer = str(said["sub"]), str(said.get("iss", tokens.USER_ISSUER))
+    except (IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise Unauthenticated("The token is not a JWT with a subject.") from error
-    return f"principals/{subject}"
+    is_local = issuer == tokens.USER_ISSUER
+    return f"principals/{subject if is_local else oidc.principal_id(issuer, subject)}"
 
 
 @dataclass(slots=True)

@@ -4,12 +4,13 @@ from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import Actor, ActorKind
 from assay_events.decider import Forbidden
 
+_SERVICE = ActorKind.ACTOR_KIND_SERVICE  # looked up once, not at each call
 _READS = ("Get", "List", "Resolve", "Watch", "WhoApproved")
 
 
 def authorise(actor: Actor, method: str, *, is_internal: bool) -> None:
     """Let services ask, and call internal methods; let every other actor call the rest."""
-    is_service = actor.kind == ActorKind.ACTOR_KIND_SERVICE
+    is_service = actor.kind == _SERVICE
     if is_service and not is_internal and not method.rpartition("/")[2].startswith(_READS):
         raise _forbidden(method, f"Call {method} as a person or a workload: services only ask.")
     if is_internal and not is_service:

@@ -20,6 +20,7 @@ from assay_trust import personal
 # What a handler is given. The generated servicers name grpc's own class here; ours gives a Call,
 # which the functions of this module read.
 Context: TypeAlias = object
+_SERVICE = ActorKind.ACTOR_KIND_SERVICE  # looked up once, not at each call
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def reaction_intent(recorded: Recorded, reaction: str, service: str) -> Intent:
 
 def service_actor(service: str) -> Actor:
     """Return the actor of a service that acts by itself, as in services/metadata."""
-    return Actor(principal=service, kind=ActorKind.ACTOR_KIND_SERVICE, issuer="assay-service")
+    return Actor(principal=service, kind=_SERVICE, issuer="assay-service")
 
 
 def request_digest(method: str, request: Message) -> bytes:

@@ -2,18 +2,23 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import structlog
 
 from assay.type.v1.actor_pb2 import Actor, ActorKind
+from assay_serve.oidc import Provider
+from assay_serve.oidc_settings import OidcIssuer
 from assay_trust.errors import TrustError
-from assay_trust.tokens import USER_AUDIENCE, Claims, Verifier
+from assay_trust.oidc import unverified_issuer
+from assay_trust.tokens import SERVICE_ISSUER, USER_AUDIENCE, USER_ISSUER, Claims, Verifier
 
 _CACHED_TOKENS = 10_000
 _LOOK_SECONDS = 1.0
 _MAX_TOKEN_CHARACTERS = 8192
+_LOCAL = frozenset({USER_ISSUER, SERVICE_ISSUER})
 _KINDS = {
     "human": ActorKind.ACTOR_KIND_HUMAN,
     "workload": ActorKind.ACTOR_KIND_WORKLOAD,
@@ -28,33 +33,60 @@ class Unauthenticated(Exception):
 
 
 class Identities:
-    """Turns bearer tokens into actors: users of the deployment, and services that call this one."""
+    """Turns bearer tokens into actors: users of the deployment, and services that call this one.
 
-    def __init__(self, jwks: Path, service: str) -> None:
+    Users have tokens of the local issuer or of an OIDC provider that the deployment trusts.
+    """
+
+    def __init__(self, jwks: Path, service: str, issuers: Sequence[OidcIssuer] = ()) -> None:
         self._jwks = jwks
         self._service = service
+        self._providers = {issuer.url: Provider(issuer) for issuer in issuers}
         self._stamp: tuple[int, int, int] = (0, 0, 0)
         self._look_at = 0.0
         self._verifiers: tuple[Verifier, Verifier] = self._load()
         self._known: OrderedDict[bytes, tuple[Actor, int]] = OrderedDict()
 
-    def actor(self, authorization: str) -> Actor:
-        """Return who is behind the metadata `authorization`; raise Unauthenticated otherwise."""
+    def recall(self, authorization: str) -> Actor | None:
+        """Return who is behind the metadata `authorization`, None where it was not verified yet."""
         now = time.time()
         if now >= self._look_at:
             self._look_at = now + _LOOK_SECONDS
             self.look_again()
         digest = sha256(authorization.encode()).digest()
         known = self._known.get(digest)
-        if known is not None and now < known[1]:
-            self._known.move_to_end(digest)
-            return known[0]
-        claims = self._verify(_bearer(authorization), int(now))
+        if known is None or now >= known[1]:
+            return None
+        self._known.move_to_end(digest)
+        return known[0]
+
+    async def actor(self, authorization: str) -> Actor:
+        """Return who is behind the metadata `authorization`; raise Unauthenticated otherwise."""
+        known = self.recall(authorization)
+        if known is not None:
+            return known
+        claims = await self._verify(_bearer(authorization), int(time.time()))
         found = to_actor(claims)
-        self._remember(digest, found, claims.expires_at)
+        self._remember(sha256(authorization.encode()).digest(), found, claims.expires_at)
         return found
 
-    def _verify(self, token: str, now: int) -> Claims:
+    async def _verify(self, token: str, now: int) -> Claims:
+        if not self._providers:
+            return self._verify_local(token, now)
+        try:
+            issuer = unverified_issuer(token)
+            provider = self._providers.get(issuer)
+            if provider is not None:
+                return await provider.verify(token, now)
+        except TrustError as error:
+            raise Unauthenticated(str(error)) from error
+        if issuer in _LOCAL:
+            return self._verify_local(token, now)
+        raise Unauthenticated(
+            f"Use a token of {' or '.join(sorted((USER_ISSUER, *self._providers)))}."
+        )
+
+    def _verify_local(self, token: str, now: int) -> Claims:
         users, services = self._verifiers
         try:
             return users.verify(token, now)
@@ -70,10 +102,13 @@ class Identities:
             self._known.popitem(last=False)
 
     def look_again(self) -> None:
-        """Read the trusted keys again where their file changed; forget what the old ones proved.
+        """Read the trusted keys again where they changed; forget what the old ones proved.
 
         Keys that cannot be read leave the old ones in force, and are tried again.
         """
+        changes = [provider.look_again() for provider in self._providers.values()]  # of them all
+        if any(changes):
+            self._known.clear()
         try:
             if _stamp(self._jwks) == self._stamp:
                 return

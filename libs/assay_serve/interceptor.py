@@ -20,14 +20,18 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from assay.type.v1 import options_pb2
+from assay.type.v1.actor_pb2 import ActorKind
 from assay_serve.authorisation import authorise
 from assay_serve.call import Call, current
 from assay_serve.errors import Answer, short, translate
 from assay_serve.identity import Identities
+from assay_serve.rights import Demand, Rights
 from assay_serve.telemetry import Telemetry, TraceContext, parse_traceparent
+from assay_serve.tls import check_caller
 from assay_serve.validation import Validator
 
 DEFAULT_DEADLINE_SECONDS = 10.0
+_SERVICE = ActorKind.ACTOR_KIND_SERVICE  # looked up once, not at each call
 
 Unary: TypeAlias = Callable[[Message, Call], Awaitable[Message]]
 Stream: TypeAlias = Callable[[Message, Call], AsyncGenerator[Message, None]]
@@ -46,6 +50,7 @@ class Method:
 
     path: str
     is_internal: bool
+    demand: Demand
     parse: Callable[[bytes], Message]
     check: Callable[[Message], None]
 
@@ -53,8 +58,17 @@ class Method:
 class Interceptor:
     """Wraps handlers; holds what all calls share."""
 
-    def __init__(self, identities: Identities, telemetry: Telemetry | None = None) -> None:
+    def __init__(
+        self,
+        identities: Identities,
+        telemetry: Telemetry | None = None,
+        deployment: str = "",
+        rights: Rights | None = None,
+    ) -> None:
+        """Ask `rights` what a caller may do; without them each verified caller may do all."""
         self._identities = identities
+        self._rights = rights
+        self._deployment = deployment
         self._telemetry = telemetry
         self._validator = Validator()
 
@@ -63,6 +77,7 @@ class Interceptor:
         return Method(
             path=f"/{descriptor.containing_service.full_name}/{descriptor.name}",
             is_internal=descriptor.GetOptions().Extensions[options_pb2.internal],
+            demand=Demand.of(descriptor),
             parse=GetMessageClass(descriptor.input_type).FromString,
             check=self._validator.compile(descriptor.input_type),
         )
@@ -76,11 +91,13 @@ class Interceptor:
             code = grpc.StatusCode.OK
             try:
                 if left is not None:  # grpc itself cancels this task then
-                    call, request = self._admit(method, raw, context, started + left)
+                    call, request = await self._admit(method, raw, context, started + left)
+                    await self._allow(method, call, request)
                     return await self._run(handler, call, request)
                 async with asyncio.timeout(DEFAULT_DEADLINE_SECONDS):
                     deadline = started + DEFAULT_DEADLINE_SECONDS
-                    call, request = self._admit(method, raw, context, deadline)
+                    call, request = await self._admit(method, raw, context, deadline)
+                    await self._allow(method, call, request)
                     return await self._run(handler, call, request)
             except asyncio.CancelledError:
                 code = grpc.StatusCode.CANCELLED
@@ -99,7 +116,8 @@ class Interceptor:
 
         async def respond(raw: bytes, context: RawContext) -> AsyncGenerator[bytes, None]:
             async with self._told(method, context):
-                call, request = self._admit(method, raw, context, _deadline(context))
+                call, request = await self._admit(method, raw, context, _deadline(context))
+                await self._allow(method, call, request)
                 current.set(call)
                 async with aclosing(handler(request, call)) as responses:
                     async for response in responses:
@@ -117,9 +135,9 @@ class Interceptor:
             raws: AsyncIterator[bytes], context: RawContext
         ) -> AsyncGenerator[bytes, None]:
             async with self._told(method, context):
-                call = self._identify(method, context, _deadline(context))
+                call = await self._identify(method, context, _deadline(context))
                 current.set(call)
-                async with aclosing(handler(_checked(method, raws), call)) as responses:
+                async with aclosing(handler(self._allowed(method, call, raws), call)) as responses:
                     async for response in responses:
                         yield response.SerializeToString()
 
@@ -142,14 +160,14 @@ class Interceptor:
         finally:
             self._record(method, code, started)
 
-    def _admit(
+    async def _admit(
         self, method: Method, raw: bytes, context: RawContext, deadline: float
     ) -> tuple[Call, Message]:
         """Return the call and its request; raise where it may not reach the handler."""
-        call = self._identify(method, context, deadline)
+        call = await self._identify(method, context, deadline)
         return call, _parsed(method, raw)
 
-    def _identify(self, method: Method, context: RawContext, deadline: float) -> Call:
+    async def _identify(self, method: Method, context: RawContext, deadline: float) -> Call:
         """Return the call; raise where this caller may not make it."""
         authorization = traceparent = ""
         for key, value in context.invocation_metadata() or ():
@@ -157,9 +175,31 @@ class Interceptor:
                 authorization = value
             elif key == "traceparent" and isinstance(value, str):
                 traceparent = parse_traceparent(value).text
-        actor = self._identities.actor(authorization)
+        actor = self._identities.recall(authorization)
+        if actor is None:  # it may have to wait for the keys of an OIDC provider
+            actor = await self._identities.actor(authorization)
+        connection = context.auth_context()
+        check_caller(
+            actor, connection, self._deployment, method.path, is_internal=method.is_internal
+        )
         authorise(actor, method.path, is_internal=method.is_internal)
         return Call(method.path, actor, deadline, traceparent)
+
+    async def _allow(self, method: Method, call: Call, request: Message) -> None:
+        """Refuse a person or workload to whom no role gives the right; services were looked at."""
+        is_service = call.actor.kind == _SERVICE
+        if self._rights is not None and not is_service:
+            principal = call.actor.principal
+            await self._rights.authorise(principal, method.demand, request, method.path)
+
+    async def _allowed(
+        self, method: Method, call: Call, raws: AsyncIterator[bytes]
+    ) -> AsyncIterator[Message]:
+        """Yield each request of a stream; refuse one that the handler may not see."""
+        async for raw in raws:
+            request = _parsed(method, raw)
+            await self._allow(method, call, request)
+            yield request
 
     async def _run(self, handler: Unary, call: Call, request: Message) -> bytes:
         with self._span(call) as traced:
@@ -184,12 +224,6 @@ def _deadline(context: RawContext) -> float:
     """Return when the caller stops waiting, on the clock of `time.monotonic`."""
     left: float | None = context.time_remaining()
     return math.inf if left is None else time.monotonic() + left
-
-
-async def _checked(method: Method, raws: AsyncIterator[bytes]) -> AsyncGenerator[Message, None]:
-    """Yield each request of a stream; refuse one that the handler may not see."""
-    async for raw in raws:
-        yield _parsed(method, raw)
 
 
 def _parsed(method: Method, raw: bytes) -> Message:

@@ -1,5 +1,6 @@
 """Calls to the other services: as this service, for the caller at hand, and soon answered."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,6 +10,7 @@ from typing import TypeVar
 import grpc
 
 from assay_events.errors import Unavailable
+from assay_serve import spiffe, tls
 from assay_serve.call import current
 from assay_trust import tokens
 
@@ -16,33 +18,74 @@ DEADLINE_SECONDS = 2.0
 _LIFETIME_SECONDS = 300
 _FRESH_SECONDS = 240
 _CACHED_TOKENS = 1000
+_RETIRE_SECONDS = 60.0  # longer than a call may last
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 
 class PeerChannels:
-    """One channel a peer, opened when it is first asked for."""
+    """One channel a peer to its internal port, opened when it is first asked for."""
 
-    def __init__(self, service: str, key: Path, peers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        service: str,
+        deployment: str,
+        key: Path,
+        certificate: tls.Certificate,
+        peers: Mapping[str, str],
+    ) -> None:
+        self._deployment = deployment
         self._minter = _Minter(service, key)
+        self._certificate = certificate
         self._peers = peers
+        self._pair = certificate.pair()
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._retired = set[asyncio.Task[None]]()
 
     def channel(self, peer: str) -> grpc.aio.Channel:
-        """Return the channel to the service `peer`."""
+        """Return the channel to the service `peer`; ask at each call, for certificates change."""
+        pair = self._certificate.pair()
+        if pair is not self._pair:
+            self._retire()
+            self._pair = pair
         if peer not in self._channels:
-            if peer not in self._peers:
-                raise Unavailable(f"Name the address of the service {peer} in ASSAY_PEERS.")
-            self._channels[peer] = grpc.aio.insecure_channel(
-                self._peers[peer], interceptors=[_Caller(peer, self._minter.token)]
-            )
+            self._channels[peer] = self._open(peer)
         return self._channels[peer]
 
     async def close(self) -> None:
         """Close all channels."""
+        for task in self._retired:
+            task.cancel()
         for channel in self._channels.values():
             await channel.close()
+
+    def _open(self, peer: str) -> grpc.aio.Channel:
+        if peer not in self._peers:
+            raise Unavailable(f"Name the address of the service {peer} in ASSAY_PEERS.")
+        # gRPC compares the host with the peer's certificate: no other service can answer.
+        options = [("grpc.default_authority", spiffe.host(self._deployment, peer))]
+        return grpc.aio.secure_channel(
+            self._peers[peer],
+            tls.channel_credentials(self._pair),
+            options=options,
+            interceptors=[_Caller(peer, self._minter.token)],
+        )
+
+    def _retire(self) -> None:
+        """Let the calls on the channels of an old certificate end, then close these."""
+        for channel in self._channels.values():
+            task = asyncio.create_task(_close_later(channel))
+            self._retired.add(task)
+            task.add_done_callback(self._retired.discard)
+        self._channels = {}
+
+
+async def _close_later(channel: grpc.aio.Channel) -> None:
+    try:
+        await asyncio.sleep(_RETIRE_SECONDS)
+    finally:
+        await channel.close()
 
 
 class _Minter:

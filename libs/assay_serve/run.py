@@ -16,6 +16,7 @@ from assay_serve.runtime import Service
 from assay_serve.serving import serve
 from assay_serve.settings import BadSettings, Settings
 from assay_serve.telemetry import log_as_json
+from assay_serve.tls import BadCertificate
 from assay_serve.upkeep import Answer
 
 _UPKEEP: Mapping[str, Callable[[Projection, Settings, Answer], Awaitable[int]]] = {
@@ -42,7 +43,7 @@ def main(service: Service, arguments: Sequence[str], environ: Mapping[str, str])
     try:
         answer_as = Answer.JSON if "--json" in arguments else Answer.TEXT
         return uvloop.run(_do(service, verb, Settings.from_environ(environ), answer_as))
-    except (BadSettings, UnknownAnnotation) as error:
+    except (BadSettings, BadCertificate, UnknownAnnotation) as error:
         sys.stderr.write(f"{error}\n")
         return _MISUSED
     except (Unavailable, StreamCorrupt, OSError, asyncpg.PostgresError) as error:

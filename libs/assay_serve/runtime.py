@@ -10,6 +10,7 @@ from assay_events.reactions import Reaction
 from assay_events.store import EventStore
 from assay_serve.peers import PeerChannels
 from assay_serve.postgres import Reads
+from assay_serve.rights import Rights
 from assay_serve.server import Binding
 from assay_serve.settings import Settings
 
@@ -24,18 +25,20 @@ class Runtime:
     reads: Reads
     position: Position
     peers: PeerChannels
+    rights: Rights
 
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """A wired service: who answers its calls, how it reacts, and what it does first.
+    """A wired service: who answers its calls, how it reacts, what it does first, and beside.
 
-    It is ready when each of `first` has been done.
+    It is ready when each of `first` has been done; each of `beside` runs for ever.
     """
 
     bindings: tuple[Binding, ...]
     reactions: tuple[Reaction, ...] = ()
     first: tuple[Callable[[], Awaitable[None]], ...] = ()
+    beside: tuple[Callable[[], Awaitable[None]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The gRPC server of a service: handlers, health and reflection on one port."""
+"""The gRPC server of a service: handlers, health and reflection, at each of its ports."""
 
 import os
 from collections.abc import Sequence
@@ -51,6 +51,10 @@ class Server:
         reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), self._server)
         self.port = self._server.add_insecure_port(address)
         self._is_ready: bool | None = None
+
+    def add_internal_port(self, address: str, credentials: grpc.ServerCredentials) -> int:
+        """Serve other services too, at a port of their own; return it."""
+        return self._server.add_secure_port(address, credentials)
 
     async def start(self) -> None:
         """Answer calls, with health NOT_SERVING."""

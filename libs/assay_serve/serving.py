@@ -22,10 +22,12 @@ from assay_serve.interceptor import Interceptor
 from assay_serve.late_store import LateStore
 from assay_serve.peers import PeerChannels
 from assay_serve.postgres import Reads, open_pool
+from assay_serve.rights import Rights
 from assay_serve.runtime import Runtime, Service, Wired
 from assay_serve.server import Server
 from assay_serve.settings import Settings
 from assay_serve.telemetry import Telemetry
+from assay_serve.tls import Certificate
 
 _RETRY_SECONDS = 5.0
 _AWAY_SECONDS = 0.5
@@ -39,7 +41,8 @@ async def serve(service: Service, settings: Settings) -> None:
     tell_of_store = health.part("store")
     store = LateStore(_address(settings), tell_of_store)
     pool = await open_pool(settings.postgres_url, _schema(service), position)
-    peers = PeerChannels(service.name, settings.service_key, settings.peers)
+    certificate = Certificate(settings.tls, settings.deployment, service.name)
+    peers = _peers(settings, certificate)
     runtime = Runtime(
         settings=settings,
         store=store,
@@ -47,16 +50,21 @@ async def serve(service: Service, settings: Settings) -> None:
         reads=Reads(pool, position, store),
         position=position,
         peers=peers,
+        rights=Rights(store, settings.deployment, f"principals/{settings.owner}"),
     )
     wired = service.wire(runtime)
     telemetry = _telemetry(settings)
-    interceptor = Interceptor(Identities(settings.jwks, service.name), telemetry)
+    identities = Identities(settings.jwks, service.name, settings.oidc_issuers)
+    interceptor = Interceptor(identities, telemetry, settings.deployment, runtime.rights)
     server = Server(settings.listen, wired.bindings, interceptor)
+    server.add_internal_port(settings.internal_listen, certificate.server_credentials())
     try:
         await server.start()
         await _run_until_signalled(
             _guarded(store.run, "store", tell_of_store),
             lambda: health.follow(server),
+            _guarded(runtime.rights.run, "rights", health.part("rights", "")),
+            _guarded(runtime.rights.keep_level, "rights level", health.part("rights level", "")),
             *_background(service, runtime, wired, health, position),
         )
     finally:
@@ -81,6 +89,9 @@ def _background(
     for number, task in enumerate(wired.first):
         name = f"task {number}"
         tasks.append(_guarded(_telling(task, tell := health.part(name)), name, tell))
+    for number, task in enumerate(wired.beside):
+        name = f"loop {number}"
+        tasks.append(_guarded(task, name, health.part(name, "")))
     return tasks
 
 
@@ -181,6 +192,12 @@ def _address(settings: Settings) -> Address:
 
 def _schema(service: Service) -> str:
     return service.name if service.projection is None else service.projection.name
+
+
+def _peers(settings: Settings, certificate: Certificate) -> PeerChannels:
+    return PeerChannels(
+        settings.service, settings.deployment, settings.service_key, certificate, settings.peers
+    )
 
 
 def _telemetry(settings: Settings) -> Telemetry | None:

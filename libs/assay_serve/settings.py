@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+from assay_serve.oidc_settings import BadIssuer, OidcIssuer, parse_issuers
+
 
 class BadSettings(Exception):
     """The environment lacks a setting or gives one that cannot be read; the text says which."""
@@ -23,11 +25,21 @@ class ObjectStore:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Where the certificate of a service, its key and the certificate of the CA lie."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that a service is told; read once, at start."""
 
     service: str
     listen: str
+    internal_listen: str
     nats_url: str
     nats_user: str
     nats_password: str = field(repr=False)
@@ -37,9 +49,12 @@ class Settings:
     owner: str
     jwks: Path
     service_key: Path
+    tls: TlsFiles
     peers: Mapping[str, str] = field(default_factory=dict)
     objects: ObjectStore = field(default_factory=ObjectStore)
     telemetry_endpoint: str = ""
+    passkey_origin: str = ""
+    oidc_issuers: tuple[OidcIssuer, ...] = ()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -48,6 +63,7 @@ class Settings:
         return cls(
             service=_given(environ, "ASSAY_SERVICE"),
             listen=_address(environ, "ASSAY_LISTEN"),
+            internal_listen=_address(environ, "ASSAY_INTERNAL_LISTEN"),
             nats_url=_given(environ, "ASSAY_NATS_URL"),
             nats_user=_given(environ, "ASSAY_NATS_USER"),
             nats_password=_given(environ, "ASSAY_NATS_PASSWORD"),
@@ -57,9 +73,16 @@ class Settings:
             owner=_uuid(environ, "ASSAY_OWNER"),
             jwks=Path(_given(environ, "ASSAY_JWKS")),
             service_key=Path(_given(environ, "ASSAY_SERVICE_KEY")),
+            tls=TlsFiles(
+                certificate=Path(_given(environ, "ASSAY_TLS_CERTIFICATE")),
+                key=Path(_given(environ, "ASSAY_TLS_KEY")),
+                authority=Path(_given(environ, "ASSAY_TLS_CA")),
+            ),
             peers=_peers(environ, "ASSAY_PEERS"),
             objects=_objects(environ),
             telemetry_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            passkey_origin=environ.get("ASSAY_PASSKEY_ORIGIN", ""),
+            oidc_issuers=_issuers(environ, "ASSAY_OIDC_ISSUERS"),
         )
 
 
@@ -93,6 +116,13 @@ def _peers(environ: Mapping[str, str], name: str) -> Mapping[str, str]:
     if not isinstance(peers, dict) or not all(isinstance(at, str) for at in peers.values()):
         raise BadSettings(f"Set {name} to a JSON object of addresses by service.")
     return {str(service): str(address) for service, address in peers.items()}
+
+
+def _issuers(environ: Mapping[str, str], name: str) -> tuple[OidcIssuer, ...]:
+    try:
+        return parse_issuers(environ.get(name, ""))
+    except BadIssuer as error:
+        raise BadSettings(f"Set {name} to {error}") from error
 
 
 def _objects(environ: Mapping[str, str]) -> ObjectStore:

@@ -11,14 +11,20 @@ MAX_TOKEN_CHARACTERS = 8 * 1024
 
 def read_kid(token: str) -> str:
     """Return the key id that a token of the one accepted form names, before any verification."""
+    header, _ = read_parts(token)
+    return _kid(read_object(header))
+
+
+def read_parts(token: str) -> tuple[bytes, bytes]:
+    """Return the bytes of header and claims, before any verification."""
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken(f"Use a token of at most {MAX_TOKEN_CHARACTERS} characters.")
     segments = token.split(".")
     if len(segments) != 3:  # noqa: PLR2004 - header, claims, signature
         raise InvalidToken("Send a JWT of three parts as the bearer token.")
     # A spelling that base64 readers take for another would let a changed token pass as the same.
-    header, *_ = [_unb64url(segment) for segment in segments]
-    return _kid(read_object(header))
+    header, claims, _ = [_unb64url(segment) for segment in segments]
+    return header, claims
 
 
 def read_object(data: bytes) -> dict[str, object]:

@@ -18,7 +18,7 @@ class MalformedRecord(TrustError):
 
 
 class InvalidSignature(TrustError):
-    """A signature does not fit the bytes and the key."""
+    """A signature, or what a passkey answered, does not fit what was asked and the key."""
 
 
 class MalformedEnvelope(TrustError):

@@ -13,7 +13,10 @@ _RESOURCE = re.compile(r"[a-z][a-zA-Z]*/[^/\x00-\x1f\x7f]+(/[a-z][a-zA-Z]*/[^/\x
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _HEX = re.compile(r"([0-9a-f]{2})*")
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,8}")
+_SLUG = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _MAX_NAME_CHARACTERS = 1024
+_MIN_NONCE_BYTES, _MAX_NONCE_BYTES = 16, 64
+_COMMITMENT_BYTES = 32
 
 
 def unpack(data: bytes, version: str, names: AbstractSet[str]) -> Mapping[str, canonical.Value]:
@@ -66,6 +69,33 @@ def principal(value: str) -> str:
         raise MalformedRecord("Name a person as principals/ and their UUID.")
     uuid(value.removeprefix("principals/"))
     return value
+
+
+def key_of(principal_name: str, key: str) -> str:
+    """Return the resource name of a key that belongs to a principal."""
+    principal(principal_name)
+    if child(key, "keys").rsplit("/", 2)[0] != principal_name:
+        raise MalformedRecord("Name a key of the signer, as principals/<uuid>/keys/<id>.")
+    return key
+
+
+def slug(value: str) -> str:
+    """Return the id of a step, a role or a reason within its policy."""
+    if not _SLUG.fullmatch(value):
+        raise MalformedRecord(
+            "Write steps, roles and codes as 1 to 63 of a to z, 0 to 9 and -, a letter first."
+        )
+    return value
+
+
+def nonce(value: str) -> bytes:
+    """Return the bytes of a nonce."""
+    return hexadecimal(value, _MIN_NONCE_BYTES, _MAX_NONCE_BYTES)
+
+
+def commitment(value: str) -> bytes:
+    """Return the bytes of a commitment to a personal text."""
+    return hexadecimal(value, _COMMITMENT_BYTES)
 
 
 def hexadecimal(value: str, least: int, most: int | None = None) -> bytes:

@@ -1,20 +1,19 @@
 """The records that people sign; their exact bytes are kept for ever (decision 5)."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from assay_trust import canonical, digests, fields, keys
+from assay_trust import canonical, cose, digests, fields, keys
 from assay_trust.errors import MalformedRecord
 
 SIGNATURE_TYPE = "application/vnd.assay.signature.v1+json"
 ENROLMENT_TYPE = "application/vnd.assay.enrolment.v1+json"
+ENDORSEMENT_TYPE = "application/vnd.assay.endorsement.v1+json"
 _NONCE_BYTES = 32
-_MIN_NONCE_BYTES, _MAX_NONCE_BYTES = 16, 64
-_COMMITMENT_BYTES = 32
 
 
 class Meaning(StrEnum):
@@ -22,6 +21,7 @@ class Meaning(StrEnum):
 
     APPROVED = "approved"
     REJECTED = "rejected"
+    REVIEWED = "reviewed"
     REVOKED = "revoked"
 
 
@@ -53,18 +53,29 @@ class SigningRecord:
     signer: str
     key: str
     time: datetime
+    step: str = ""
+    role: str = ""
+    delegator: str = ""
+    evidence_digest: str = ""
+    reason_code: str = ""
     reason_commitment: str = ""
     printed_name_commitment: str = ""
 
     def __post_init__(self) -> None:
         fields.uuid(self.deployment)
         fields.child(self.approval, "approvals")
-        fields.hexadecimal(self.nonce, _MIN_NONCE_BYTES, _MAX_NONCE_BYTES)
+        fields.nonce(self.nonce)
         fields.resource(self.target)
-        _check_policies(self.policies)
-        _check_key(self.signer, self.key)
-        _check_commitment(self.reason_commitment)
-        _check_commitment(self.printed_name_commitment)
+        _check_policies([policy.name for policy in self.policies])
+        fields.key_of(self.signer, self.key)
+        for slug in filter(None, (self.step, self.role, self.reason_code)):
+            fields.slug(slug)
+        if self.delegator and fields.principal(self.delegator) == self.signer:
+            raise MalformedRecord("Name a delegator only where another person lent the role.")
+        if self.evidence_digest:
+            digests.parse(self.evidence_digest)
+        for commitment in filter(None, (self.reason_commitment, self.printed_name_commitment)):
+            fields.commitment(commitment)
         self.to_bytes()  # refuses texts that have no canonical form
 
     def to_bytes(self) -> bytes:
@@ -82,6 +93,11 @@ class SigningRecord:
                 "signer": self.signer,
                 "key": self.key,
                 "time": fields.time_text(self.time),
+                "step": self.step,
+                "role": self.role,
+                "delegator": self.delegator,
+                "evidence_digest": self.evidence_digest,
+                "reason_code": self.reason_code,
                 "reason_commitment": self.reason_commitment,
                 "printed_name_commitment": self.printed_name_commitment,
             }
@@ -102,7 +118,64 @@ class SigningRecord:
             signer=fields.text(got, "signer"),
             key=fields.text(got, "key"),
             time=fields.time(fields.text(got, "time")),
+            step=fields.text(got, "step"),
+            role=fields.text(got, "role"),
+            delegator=fields.text(got, "delegator"),
+            evidence_digest=fields.text(got, "evidence_digest"),
+            reason_code=fields.text(got, "reason_code"),
             reason_commitment=fields.text(got, "reason_commitment"),
+            printed_name_commitment=fields.text(got, "printed_name_commitment"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EndorsementRecord:
+    """What a second person signs before a key, a role or a policy takes effect."""
+
+    v: ClassVar[str] = "assay/endorsement/v1"
+
+    deployment: str
+    subject: Named
+    nonce: str
+    signer: str
+    key: str
+    time: datetime
+    printed_name_commitment: str = ""
+
+    def __post_init__(self) -> None:
+        fields.uuid(self.deployment)
+        fields.nonce(self.nonce)
+        fields.key_of(self.signer, self.key)
+        if self.printed_name_commitment:
+            fields.commitment(self.printed_name_commitment)
+        self.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical bytes that are signed."""
+        return canonical.encode(
+            {
+                "v": self.v,
+                "deployment": self.deployment,
+                "subject": _named_value(self.subject),
+                "nonce": self.nonce,
+                "signer": self.signer,
+                "key": self.key,
+                "time": fields.time_text(self.time),
+                "printed_name_commitment": self.printed_name_commitment,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "EndorsementRecord":
+        """Return the record whose bytes are exactly `data`."""
+        got = fields.unpack(data, cls.v, _ENDORSEMENT_FIELDS)
+        return cls(
+            deployment=fields.text(got, "deployment"),
+            subject=_named(got["subject"]),
+            nonce=fields.text(got, "nonce"),
+            signer=fields.text(got, "signer"),
+            key=fields.text(got, "key"),
+            time=fields.time(fields.text(got, "time")),
             printed_name_commitment=fields.text(got, "printed_name_commitment"),
         )
 
@@ -122,12 +195,15 @@ class EnrolmentRecord:
 
     def __post_init__(self) -> None:
         fields.uuid(self.deployment)
-        _check_key(self.principal, self.key)
-        public = fields.hexadecimal(self.public_key, keys.KEY_BYTES)
-        keys.check_public(public)
+        fields.key_of(self.principal, self.key)
+        public = fields.hexadecimal(self.public_key, keys.KEY_BYTES, cose.MAX_KEY_BYTES)
+        if len(public) == keys.KEY_BYTES:
+            keys.check_public(public)
+        else:
+            cose.check_public(public)
         if not self.key.endswith(f"/{keys.key_id(public)}"):
             raise MalformedRecord("Name the key by its key id, the digest of the public key.")
-        fields.hexadecimal(self.nonce, _MIN_NONCE_BYTES, _MAX_NONCE_BYTES)
+        fields.nonce(self.nonce)
         self.to_bytes()
 
     def to_bytes(self) -> bytes:
@@ -159,6 +235,7 @@ class EnrolmentRecord:
 
 
 _SIGNING_FIELDS = frozenset(SigningRecord.__dataclass_fields__) - {"v"}
+_ENDORSEMENT_FIELDS = frozenset(EndorsementRecord.__dataclass_fields__) - {"v"}
 _ENROLMENT_FIELDS = frozenset(EnrolmentRecord.__dataclass_fields__) - {"v"}
 
 
@@ -167,25 +244,13 @@ def new_nonce() -> str:
     return secrets.token_hex(_NONCE_BYTES)
 
 
-def _check_policies(policies: Sequence[Named]) -> None:
-    names = [policy.name for policy in policies]
+def _check_policies(names: list[str]) -> None:
     # Code points, not UTF-16 units, order the names: the order of their UTF-8 bytes.
     if names != sorted(set(names)):
         raise MalformedRecord("Sort the policies by name and name each once.")
     for name in names:
         if "policies" not in name.split("/")[::2]:
             raise MalformedRecord("Give the resource names of policies.")
-
-
-def _check_key(signer: str, key: str) -> None:
-    fields.principal(signer)
-    if fields.child(key, "keys").rsplit("/", 2)[0] != signer:
-        raise MalformedRecord("Name a key of the signer, as principals/<uuid>/keys/<id>.")
-
-
-def _check_commitment(commitment: str) -> None:
-    if commitment:
-        fields.hexadecimal(commitment, _COMMITMENT_BYTES)
 
 
 def _named_value(named: Named) -> Mapping[str, canonical.Value]:
@@ -207,4 +272,4 @@ def _meaning(value: str) -> Meaning:
     try:
         return Meaning(value)
     except ValueError as error:
-        raise MalformedRecord("Say approved, rejected or revoked.") from error
+        raise MalformedRecord("Say approved, rejected, reviewed or revoked.") from error

@@ -1,7 +1,8 @@
 """Wires the approval service: `assay-approval serve | prepare | rebuild | check`."""
 
-from assay_approval.ports import MetadataVersions
+from assay_approval.ports import Peers
 from assay_approval.projection import APPROVAL
+from assay_approval.reactions import Watchman
 from assay_approval.service.approval import ApprovalService
 from assay_serve.run import run
 from assay_serve.runtime import Runtime, Service, Wired
@@ -14,10 +15,16 @@ def wire(runtime: Runtime) -> Wired:
         commands=runtime.commands,
         store=runtime.store,
         reads=runtime.reads,
-        versions=MetadataVersions(runtime.peers),
+        surroundings=Peers(runtime.peers),
+        rights=runtime.rights,
         settings=runtime.settings,
     )
-    return Wired(bindings=(Binding("assay.approval.v1.ApprovalService", service),))
+    watchman = Watchman(runtime.commands, runtime.reads)
+    return Wired(
+        bindings=(Binding("assay.approval.v1.ApprovalService", service),),
+        reactions=watchman.reactions(),
+        beside=(watchman.watch_clock,),
+    )
 
 
 SERVICE = Service(name="approval", projection=APPROVAL, wire=wire)

@@ -1,90 +1,117 @@
-"""What lies outside: the metadata service, asked for the facts about a version."""
+"""What lies outside: what metadata and lineage know of a version, asked fresh."""
 
-import math
-import unicodedata
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import grpc
 import structlog
 
-from assay.metadata.v1.metadata_service_pb2 import GetModelVersionRequest
+from assay.error.v1.error_reason_pb2 import Reason
+from assay.lineage.v1.lineage_service_pb2 import GetRunRequest
+from assay.lineage.v1.lineage_service_pb2_grpc import LineageServiceStub
+from assay.lineage.v1.resources_pb2 import Run
+from assay.metadata.v1.metadata_service_pb2 import GetModelRequest, GetModelVersionRequest
 from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceStub
-from assay.metadata.v1.resources_pb2 import ModelVersion
-from assay.names import VersionName
-from assay_events.decider import NotFound
+from assay.metadata.v1.resources_pb2 import Model, ModelVersion
+from assay.names import ModelName, VersionName
+from assay_approval.cel.facts import Dataset, Lineage
+from assay_events.decider import NotFound, Rejection
 from assay_events.errors import Unavailable
 from assay_serve.peers import PeerChannels
-from assay_trust import canonical, digests
+
+_MOST_ANCESTORS = 100
+_Answer = TypeVar("_Answer")
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-class Versions(Protocol):
-    """Where versions are known."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a version came from, and who ran the training of it and of what it was made from."""
 
-    async def get(self, name: VersionName, at_least_as_fresh: str) -> ModelVersion:
+    lineage: Lineage
+    trainers: tuple[str, ...]
+
+
+class Surroundings(Protocol):
+    """The other services, as far as an approval needs them."""
+
+    async def version(self, name: VersionName, at_least_as_fresh: str) -> ModelVersion:
         """Return a version, no older than a token; raise NotFound or Unavailable."""
         ...
 
+    async def model(self, name: ModelName, at_least_as_fresh: str) -> Model:
+        """Return a model, no older than a token; raise NotFound or Unavailable."""
+        ...
 
-class MetadataVersions:
-    """Versions as the metadata service knows them."""
+    async def origin(self, version: ModelVersion, at_least_as_fresh: str) -> Origin:
+        """Return where a version came from, no older than a token."""
+        ...
+
+
+class Peers:
+    """The other services over gRPC."""
 
     def __init__(self, channels: PeerChannels) -> None:
-        """Ask over the channel to `metadata`."""
+        """Ask over the channels to `metadata` and `lineage`."""
         self._channels = channels
 
-    async def get(self, name: VersionName, at_least_as_fresh: str) -> ModelVersion:
+    async def version(self, name: VersionName, at_least_as_fresh: str) -> ModelVersion:
         """Return a version, no older than a token."""
         request = GetModelVersionRequest(name=str(name), at_least_as_fresh=at_least_as_fresh)
         stub = MetadataServiceStub(self._channels.channel("metadata"))
-        try:
-            answer = await stub.GetModelVersion(request)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                raise NotFound(str(name)) from error
-            log.warning(
-                "peer.refused", peer="metadata", code=error.code().name, cause=error.details()
-            )
-            raise Unavailable("Try again: the metadata service did not answer.") from error
+        answer = await _asked("metadata", str(name), lambda: stub.GetModelVersion(request))
         return answer.model_version
 
+    async def model(self, name: ModelName, at_least_as_fresh: str) -> Model:
+        """Return a model, no older than a token."""
+        request = GetModelRequest(name=str(name), at_least_as_fresh=at_least_as_fresh)
+        stub = MetadataServiceStub(self._channels.channel("metadata"))
+        return (await _asked("metadata", str(name), lambda: stub.GetModel(request))).model
 
-def evidence(version: ModelVersion, most_bytes: int) -> bytes:
-    """Return what was looked at, as canonical JSON; metrics that are too many by their digest."""
-    facts: dict[str, canonical.Value] = {
-        "version": version.name,
-        "manifest_digest": version.manifest_digest,
-        "run": version.run,
-        "creator": version.creator,
-        "size_bytes": str(version.size_bytes),
-        "file_count": str(version.file_count),
-    }
-    if version.external_uri:  # nobody here has the files: the digest is the registrant's word
-        facts["external_uri"] = version.external_uri
-    metrics = _metrics(version)
-    spelled = b",".join(canonical.encode(metric) for metric in metrics)
-    if len(spelled) < most_bytes:  # else it is too long for the canonical form, too
-        whole = canonical.encode({**facts, "metrics": metrics})
-        if len(whole) <= most_bytes:
-            return whole
-    return canonical.encode({**facts, "metrics_digest": digests.sha256(spelled)})
+    async def origin(self, version: ModelVersion, at_least_as_fresh: str) -> Origin:
+        """Follow the runs of a version and of what it was made from; a run may not be recorded."""
+        own = await self._run(version.run, at_least_as_fresh)
+        trainers, seen = dict[str, None](), {version.name}
+        waiting = [version]
+        while waiting:
+            if len(seen) > _MOST_ANCESTORS:
+                words = f"Approve by hand: more than {_MOST_ANCESTORS} versions went into it."
+                raise Rejection(Reason.REASON_TOO_LARGE, words, version=version.name)
+            each = waiting.pop()
+            run = await self._run(each.run, at_least_as_fresh)
+            trainers.update(dict.fromkeys([run.creator] if run.creator else []))
+            parents = {*each.parent_versions, *run.input_versions} - seen
+            seen |= parents
+            named = map(VersionName.parse, sorted(parents))
+            waiting += [await self.version(name, at_least_as_fresh) for name in named]
+        return Origin(_lineage(version, own, tuple(trainers)), tuple(trainers))
+
+    async def _run(self, name: str, at_least_as_fresh: str) -> Run:
+        """Return a run, an empty one where none is named or it was never recorded."""
+        if not name:
+            return Run()
+        request = GetRunRequest(name=name, at_least_as_fresh=at_least_as_fresh)
+        stub = LineageServiceStub(self._channels.channel("lineage"))
+        try:
+            return (await _asked("lineage", name, lambda: stub.GetRun(request))).run
+        except NotFound:
+            return Run()
 
 
-def _metrics(version: ModelVersion) -> list[Mapping[str, canonical.Value]]:
-    """Return the measured numbers, as text."""
-    return [
-        {
-            "key": unicodedata.normalize("NFC", metric.key),
-            "value": _number(metric.value),
-            "unit": unicodedata.normalize("NFC", metric.unit),
-            "dataset": unicodedata.normalize("NFC", metric.dataset),
-        }
-        for metric in version.metrics
-    ]
+def _lineage(version: ModelVersion, run: Run, trainers: tuple[str, ...]) -> Lineage:
+    datasets = [Dataset(each.display_name, each.digest) for each in run.input_datasets]
+    inputs = sorted({*run.input_versions, *version.parent_versions})
+    return Lineage(version.run, trainers, datasets, inputs)
 
 
-def _number(value: float) -> str:
-    """Return the shortest decimal that reads back as `value`."""
-    return repr(value) if math.isfinite(value) else str(value)
+async def _asked(peer: str, name: str, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Return a peer's answer about `name`; raise NotFound or Unavailable."""
+    try:
+        return await ask()
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            raise NotFound(name) from error
+        log.warning("peer.refused", peer=peer, code=error.code().name, cause=error.details())
+        raise Unavailable(f"Try again: the {peer} service did not answer.") from error

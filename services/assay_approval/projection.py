@@ -1,90 +1,157 @@
-"""Which rows each event means.
-
-A row says no more than its event shows by itself; the views of schema.sql put rows together.
-"""
+"""Which rows each event means: itself, verbatim, and what it is found by."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.resources import files
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from assay import times
 from assay.approval.v1.events_pb2 import (
+    ApprovalCommented,
+    ApprovalExpired,
     ApprovalGranted,
     ApprovalRejected,
     ApprovalRequested,
+    ApprovalResumed,
     ApprovalRevoked,
     ApprovalSigned,
+    ApprovalSuspended,
+    ApprovalVoided,
+    ApprovalWithdrawn,
+    BreakGlassReviewed,
+    EvidenceAttached,
     KeyClaimed,
     KeyEnrolled,
+    KeyProposed,
     KeyRevoked,
+    PolicyProposed,
     PolicyPublished,
     PrincipalCreated,
+    PrincipalLinked,
+    RecertificationDue,
+    RoleGranted,
+    RoleProposed,
+    RoleRemoved,
 )
+from assay.endorsements import is_in_force
 from assay.type.v1.actor_pb2 import ActorKind
-from assay_approval.signatures import (
-    SignatureEvent,
-    asked,
-    bound_reason,
-    covered,
-    is_proven,
-    is_sealed,
-    meaning,
-    sign_time,
-)
-from assay_events.decider import subject
+from assay_approval.signatures import asked, covered, is_sealed
 from assay_events.envelope import Recorded
-from assay_events.projection import Add, Projection, Write
+from assay_events.projection import Add, Drop, Projection, Put, Write
 
 Row: TypeAlias = dict[str, object]
-
-
-def admit(recorded: Recorded) -> str:
-    """Return what is wrong with an event by itself, empty for nothing."""
-    event = recorded.event
-    match event:
-        case ApprovalRequested():
-            holds = bool(asked(event))
-        case ApprovalSigned() | ApprovalRejected():
-            holds = bool(covered(event))
-        case KeyEnrolled():
-            holds = is_proven(event)
-        case PolicyPublished():
-            holds = is_sealed(event.spec, event.digest)
-            holds &= event.name.endswith(f"/versions/{event.number}")
-        case _:
-            holds = True
-    if not holds:
-        return "its signature or digest does not hold."
-    if recorded.nats_subject != _subject(recorded):
-        return "it lies on the subject of something else."
-    return ""
+_STATES: dict[type[Message], str] = {
+    ApprovalRequested: "OPEN",
+    ApprovalGranted: "GRANTED",
+    ApprovalWithdrawn: "WITHDRAWN",
+    ApprovalExpired: "EXPIRED",
+    ApprovalSuspended: "SUSPENDED",
+    ApprovalResumed: "GRANTED",
+    ApprovalRevoked: "REVOKED",
+    ApprovalVoided: "VOIDED",
+}
+_RUNNING = frozenset({"OPEN", "GRANTED", "SUSPENDED"})
+_Granted: TypeAlias = ApprovalRequested | ApprovalGranted
 
 
 def apply(recorded: Recorded) -> Iterator[Write]:
     """Yield what `recorded` means for the tables."""
+    yield _event(recorded)
     event = recorded.event
     match event:
         case PrincipalCreated():
             yield _add("principal_created", _principal(event, recorded), recorded)
-        case KeyEnrolled():
-            yield _add("key_enrolled", _key(event, recorded), recorded)
-        case KeyRevoked():
-            row: Row = {"name": event.name, "revoke_time": recorded.time}
-            yield _add("key_revoked", row, recorded)
-        case KeyClaimed():
-            pass  # the rules read it, people read the enrolment
+        case KeyProposed() | RoleProposed() | PolicyProposed():
+            yield Put("proposal", _proposal(event, recorded))
+        case KeyEnrolled() | KeyRevoked():
+            yield Drop("proposal", {"name": event.name})
+        case RoleGranted() | RoleRemoved():
+            yield from _of_role(event, recorded)
         case PolicyPublished():
-            yield _add("policy_published", _policy(event, recorded), recorded)
+            yield Drop("proposal", {"name": event.name})
+            if is_sealed(event.spec, event.digest):
+                yield _add("policy_published", _policy(event), recorded)
+        case KeyClaimed() | PrincipalLinked():
+            pass  # the rules read them
+        case _:
+            yield from _of_approval(recorded)
+
+
+def _of_role(event: RoleGranted | RoleRemoved, recorded: Recorded) -> Iterator[Write]:
+    yield Drop("proposal", {"name": event.name})
+    if isinstance(event, RoleRemoved):
+        yield Drop("role", {"name": event.name})
+    elif is_in_force(event):
+        yield Put("role", _role(event, recorded))
+
+
+def _of_approval(recorded: Recorded) -> Iterator[Write]:
+    event = recorded.event
+    match event:
         case ApprovalRequested():
+            if not asked(event):
+                return
             yield _add("approval_requested", _request(event, recorded), recorded)
         case ApprovalSigned() | ApprovalRejected():
-            yield _add("signature", _signature(event, recorded), recorded)
-        case ApprovalGranted():
-            yield _add("approval_granted", _grant(event, recorded), recorded)
-        case ApprovalRevoked():
-            row = {"name": event.name, "time": recorded.time}
-            yield _add("approval_revoked", row, recorded)
-        case _:
-            raise TypeError(f"Say what rows {recorded.envelope.type} means.")
+            if not covered(event):
+                return
+            row: Row = {"approval": event.name, "signer": event.signer}
+            yield _add("signature", row, recorded)
+        case BreakGlassReviewed():
+            yield Drop("review_due", {"approval": event.name})
+        case RecertificationDue():
+            yield _undo_timer(event.name, "recertify")
+    yield from _of_state(recorded)
+
+
+def _of_state(recorded: Recorded) -> Iterator[Write]:
+    """Yield the state that an event gives an approval, and what is to be done about it when."""
+    event, name = recorded.event, recorded.name
+    if event is None or not times.are_sound(event):
+        return
+    state = _STATES.get(type(event))
+    if isinstance(event, ApprovalRejected) and event.is_closing:
+        state = "REJECTED"
+    if state is None:
+        return
+    yield Put("approval_state", {"name": name, "namespace": _above(name, 2), "state": state})
+    if isinstance(event, ApprovalRequested | ApprovalGranted):
+        yield _undo_timer(name, "end")
+        yield from _timers(event)
+    elif state not in _RUNNING:
+        yield _undo_timer(name, "end")
+        yield _undo_timer(name, "recertify")
+    if isinstance(event, ApprovalGranted) and event.HasField("review_due_time"):
+        model, due = _above(event.target, 4), _time(event.review_due_time)
+        yield Put("review_due", {"approval": name, "model": model, "due_time": due})
+
+
+def _timers(event: _Granted) -> Iterator[Write]:
+    if event.HasField("expire_time"):
+        yield _timer(event.name, "end", event.expire_time)
+    if isinstance(event, ApprovalGranted) and event.HasField("recertify_time"):
+        yield _timer(event.name, "recertify", event.recertify_time)
+
+
+def _timer(approval: str, what: str, due: Timestamp) -> Write:
+    return Put("timer", {"approval": approval, "what": what, "due_time": _time(due)})
+
+
+def _undo_timer(approval: str, what: str) -> Write:
+    return Drop("timer", {"approval": approval, "what": what})
+
+
+def _event(recorded: Recorded) -> Write:
+    row: Row = {
+        "nats_subject": recorded.nats_subject,
+        "type": recorded.envelope.type,
+        "body": recorded.body,
+        "stream_time": recorded.stream_time,
+    }
+    return _add("event", row, recorded)
 
 
 def _add(table: str, row: Row, recorded: Recorded) -> Write:
@@ -94,36 +161,62 @@ def _add(table: str, row: Row, recorded: Recorded) -> Write:
 def _principal(event: PrincipalCreated, recorded: Recorded) -> Row:
     return {
         "name": event.name,
+        "nats_subject": recorded.nats_subject,
         "kind": ActorKind.Name(event.kind),
-        "printed_name": event.printed_name.clear,
-        "login": event.login.clear,
-        "create_time": recorded.time,
     }
 
 
-def _key(event: KeyEnrolled, recorded: Recorded) -> Row:
+def _role(event: RoleGranted, recorded: Recorded) -> Row:
     return {
         "name": event.name,
         "principal": _above(event.name, 2),
-        "public_key": event.public_key,
+        "role": event.role,
+        "scope": event.scope,
+        "giver": event.giver,
+        "endorser": event.endorsement.signer,
+        "delegator": event.delegator,
+        "expire_time": _time(event.expire_time) if event.HasField("expire_time") else None,
         "create_time": recorded.time,
+        "given_at": recorded.revision,
     }
 
 
-def _policy(event: PolicyPublished, recorded: Recorded) -> Row:
-    spec = event.spec
+def _proposal(event: KeyProposed | RoleProposed | PolicyProposed, recorded: Recorded) -> Row:
     return {
-        "policy": _above(event.name, 4),
-        "namespace": _above(event.name, 2),
-        "number": event.number,
-        "digest": event.digest,
-        "models": list(spec.models),
-        "stages": list(spec.stages),
-        "aliases": list(spec.aliases),
-        "quorum": spec.quorum,
-        "description": spec.description,
+        "name": event.name,
+        "namespace": _above(event.name, 2) if isinstance(event, PolicyProposed) else "",
+        "proposer": _proposer(event),
+        "description": _description(event),
         "create_time": recorded.time,
+        "proposed_at": recorded.revision,
     }
+
+
+def _proposer(event: KeyProposed | RoleProposed | PolicyProposed) -> str:
+    match event:
+        case KeyProposed():
+            return _above(event.name, 2)
+        case RoleProposed():
+            return event.giver
+        case PolicyProposed():
+            return event.proposer
+    assert_never(event)
+
+
+def _description(event: KeyProposed | RoleProposed | PolicyProposed) -> str:
+    """Return what an endorsement would bring about, in a sentence."""
+    match event:
+        case KeyProposed():
+            return f"{_above(event.name, 2)} may sign with the key {event.name.split('/')[-1]}."
+        case RoleProposed():
+            return f"{_above(event.name, 2)} becomes {event.role} in {event.scope}."
+        case PolicyProposed():
+            return f"Version {event.number} of {_above(event.name, 4)} governs."
+    assert_never(event)
+
+
+def _policy(event: PolicyPublished) -> Row:
+    return {"policy": _above(event.name, 4), "namespace": _above(event.name, 2)}
 
 
 def _request(event: ApprovalRequested, recorded: Recorded) -> Row:
@@ -132,56 +225,14 @@ def _request(event: ApprovalRequested, recorded: Recorded) -> Row:
         "namespace": _above(event.name, 2),
         "nats_subject": recorded.nats_subject,
         "version": event.version,
-        "manifest_digest": event.manifest_digest,
         "target": event.target,
-        "policy_names": [policy.name for policy in event.policies],
-        "policy_digests": [policy.digest for policy in event.policies],
-        "quorum": event.quorum,
         "submitter": event.submitter,
-        "nonce": event.nonce,
-        "covers": asked(event),
-        "reason": recorded.reason,
         "create_time": recorded.time,
     }
 
 
-def _signature(event: SignatureEvent, recorded: Recorded) -> Row:
-    return {
-        "approval": event.name,
-        "covers": covered(event),
-        "meaning": meaning(event).value,
-        "signer": event.signer,
-        "printed_name": event.printed_name.clear,
-        "key": event.key,
-        "public_key": event.public_key,
-        "record": event.record,
-        "signature": event.signature,
-        "reason": bound_reason(event, recorded.envelope.reason),
-        "sign_time": sign_time(event),
-        "time": recorded.time,
-    }
-
-
-def _grant(event: ApprovalGranted, recorded: Recorded) -> Row:
-    return {
-        "name": event.name,
-        "version": event.version,
-        "manifest_digest": event.manifest_digest,
-        "target": event.target,
-        "time": recorded.time,
-    }
-
-
-def _subject(recorded: Recorded) -> str:
-    """Return the subject on which the rules look for such an event."""
-    match recorded.event:
-        case PrincipalCreated() | KeyEnrolled() | KeyRevoked():
-            return subject("approval", "principal", _above(recorded.name, 2))
-        case KeyClaimed():
-            return subject("approval", "key", _above(recorded.name, 2))
-        case PolicyPublished():
-            return subject("approval", "policies", _above(recorded.name, 2))
-    return subject("approval", "approval", recorded.name)
+def _time(stamp: Timestamp) -> datetime:
+    return stamp.ToDatetime(tzinfo=UTC)
 
 
 def _above(name: str, pieces: int) -> str:
@@ -194,16 +245,30 @@ APPROVAL = Projection(
     schema=files("assay_approval").joinpath("schema.sql").read_text(encoding="utf-8"),
     events=(
         PrincipalCreated,
+        PrincipalLinked,
+        KeyProposed,
         KeyEnrolled,
         KeyRevoked,
         KeyClaimed,
+        RoleProposed,
+        RoleGranted,
+        RoleRemoved,
+        PolicyProposed,
         PolicyPublished,
         ApprovalRequested,
+        ApprovalCommented,
+        EvidenceAttached,
         ApprovalSigned,
         ApprovalRejected,
+        ApprovalWithdrawn,
+        ApprovalExpired,
         ApprovalGranted,
+        ApprovalSuspended,
+        ApprovalResumed,
         ApprovalRevoked,
+        ApprovalVoided,
+        BreakGlassReviewed,
+        RecertificationDue,
     ),
     apply=apply,
-    admit=admit,
 )

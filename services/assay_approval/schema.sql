@@ -1,164 +1,126 @@
--- The read model of approval: one row an event that could count, and views that say which do.
--- A row is written for a signature that holds by itself; whether it covers what was asked, by whom,
--- under a key valid at its revision, and whether the quorum was reached, the views work out from all
--- rows, as the rules do from all events. Of events that may come once, the first counts.
+-- The read model of approval: its events, verbatim, and rows to find them by. What an approval, a
+-- principal or a policy is, the rules work out from its events, for a reader as for a command: no
+-- rule lives in SQL. A row says no more than its event shows by itself; of events that may come
+-- once, the first counts.
+
+CREATE TABLE event (
+    revision bigint PRIMARY KEY,
+    nats_subject text NOT NULL,
+    type text NOT NULL,
+    body bytea NOT NULL,
+    stream_time timestamptz NOT NULL
+);
 
 CREATE TABLE principal_created (
     revision bigint PRIMARY KEY,
     name text NOT NULL,
-    kind text NOT NULL,
-    printed_name text NOT NULL,
-    login text NOT NULL,
-    create_time timestamptz NOT NULL
+    nats_subject text NOT NULL,
+    kind text NOT NULL
 );
 
-CREATE TABLE key_enrolled (
-    revision bigint PRIMARY KEY,
+-- Roles in force, from revision to revision.
+CREATE TABLE role (
     name text NOT NULL,
     principal text NOT NULL,
-    public_key bytea NOT NULL,
-    create_time timestamptz NOT NULL
+    role text NOT NULL,
+    scope text NOT NULL,
+    giver text NOT NULL,
+    endorser text NOT NULL,
+    delegator text NOT NULL,
+    expire_time timestamptz,
+    create_time timestamptz NOT NULL,
+    given_at bigint NOT NULL,
+    from_revision bigint NOT NULL,
+    to_revision bigint NOT NULL,
+    PRIMARY KEY (name, from_revision)
 );
 
-CREATE TABLE key_revoked (
-    revision bigint PRIMARY KEY,
+-- Keys, roles and policy versions that wait for an endorsement; `namespace` is a policy's.
+CREATE TABLE proposal (
     name text NOT NULL,
-    revoke_time timestamptz NOT NULL
+    namespace text NOT NULL,
+    proposer text NOT NULL,
+    description text NOT NULL,
+    create_time timestamptz NOT NULL,
+    proposed_at bigint NOT NULL,
+    from_revision bigint NOT NULL,
+    to_revision bigint NOT NULL,
+    PRIMARY KEY (name, from_revision)
 );
 
 CREATE TABLE policy_published (
     revision bigint PRIMARY KEY,
     policy text COLLATE "C" NOT NULL,
-    namespace text NOT NULL,
-    number bigint NOT NULL,
-    digest text NOT NULL,
-    models text[] NOT NULL,
-    stages text[] NOT NULL,
-    aliases text[] NOT NULL,
-    quorum integer NOT NULL,
-    description text NOT NULL,
-    create_time timestamptz NOT NULL
+    namespace text NOT NULL
 );
 
--- `covers` is the digest of what a signature on the approval must cover.
 CREATE TABLE approval_requested (
     revision bigint PRIMARY KEY,
     name text NOT NULL,
     namespace text NOT NULL,
     nats_subject text NOT NULL,
     version text NOT NULL,
-    manifest_digest text NOT NULL,
     target text NOT NULL,
-    policy_names text[] NOT NULL,
-    policy_digests text[] NOT NULL,
-    quorum integer NOT NULL,
     submitter text NOT NULL,
-    nonce text NOT NULL,
-    covers text NOT NULL,
-    reason text NOT NULL,
     create_time timestamptz NOT NULL
 );
 
--- `covers` is the digest of what the signed record covers.
+-- The state that an approval's last event gives it.
+CREATE TABLE approval_state (
+    name text NOT NULL,
+    namespace text NOT NULL,
+    state text NOT NULL,
+    from_revision bigint NOT NULL,
+    to_revision bigint NOT NULL,
+    PRIMARY KEY (name, from_revision)
+);
+
+-- What is to be done about an approval at a time: `end` it, or say that it is to be renewed.
+CREATE TABLE timer (
+    approval text NOT NULL,
+    what text NOT NULL,
+    due_time timestamptz NOT NULL,
+    from_revision bigint NOT NULL,
+    to_revision bigint NOT NULL,
+    PRIMARY KEY (approval, what, from_revision)
+);
+
+-- Break-glass grants that were not reviewed yet.
+CREATE TABLE review_due (
+    approval text NOT NULL,
+    model text NOT NULL,
+    due_time timestamptz NOT NULL,
+    from_revision bigint NOT NULL,
+    to_revision bigint NOT NULL,
+    PRIMARY KEY (approval, from_revision)
+);
+
 CREATE TABLE signature (
     revision bigint PRIMARY KEY,
     approval text NOT NULL,
-    covers text NOT NULL,
-    meaning text NOT NULL,
-    signer text NOT NULL,
-    printed_name text NOT NULL,
-    key text NOT NULL,
-    public_key bytea NOT NULL,
-    record bytea NOT NULL,
-    signature bytea NOT NULL,
-    reason text NOT NULL,
-    sign_time timestamptz NOT NULL,
-    time timestamptz NOT NULL
-);
-
-CREATE TABLE approval_granted (
-    revision bigint PRIMARY KEY,
-    name text NOT NULL,
-    version text NOT NULL,
-    manifest_digest text NOT NULL,
-    target text NOT NULL,
-    time timestamptz NOT NULL
-);
-
-CREATE TABLE approval_revoked (
-    revision bigint PRIMARY KEY,
-    name text NOT NULL,
-    time timestamptz NOT NULL
+    signer text NOT NULL
 );
 
 -- indexes
+-- What holds now is found at the end, or in an index of nothing else.
+CREATE INDEX event_by_subject ON event (nats_subject, revision);
 CREATE INDEX principal_by_name ON principal_created (name, revision);
-CREATE INDEX key_by_principal ON key_enrolled (principal, revision);
-CREATE INDEX key_by_name ON key_enrolled (name, revision);
-CREATE INDEX key_revoked_by_name ON key_revoked (name, revision);
-CREATE INDEX policy_by_name ON policy_published (namespace, policy, number DESC, revision);
+CREATE INDEX role_by_principal ON role (principal, given_at);
+CREATE INDEX role_by_time ON role (given_at);
+CREATE INDEX proposal_by_time ON proposal (proposed_at) WHERE to_revision = 9223372036854775807;
+CREATE INDEX policy_by_name ON policy_published (namespace, policy, revision);
 CREATE INDEX approval_by_name ON approval_requested (name, revision);
 CREATE INDEX approval_by_namespace ON approval_requested (namespace, revision);
 CREATE INDEX approval_by_version ON approval_requested (version, target, revision);
-CREATE INDEX signature_by_approval ON signature (approval, signer, revision);
-CREATE INDEX granted_by_name ON approval_granted (name, revision);
-CREATE INDEX revoked_by_name ON approval_revoked (name, revision);
+CREATE INDEX approval_by_state ON approval_state (namespace, state)
+    WHERE to_revision = 9223372036854775807;
+CREATE INDEX timer_by_time ON timer (due_time) WHERE to_revision = 9223372036854775807;
+CREATE INDEX review_by_model ON review_due (model) WHERE to_revision = 9223372036854775807;
+CREATE INDEX signature_by_approval ON signature (approval, signer);
 
-CREATE VIEW principal AS
-SELECT p.* FROM principal_created p
-WHERE NOT EXISTS (SELECT FROM principal_created e WHERE e.name = p.name AND e.revision < p.revision);
-
--- A key with the revision from which on it may sign no longer, if there is one.
-CREATE VIEW signing_key AS
-SELECT k.*, r.revision AS revoke_revision, r.revoke_time
-FROM key_enrolled k
-JOIN principal p ON p.name = k.principal AND p.kind = 'ACTOR_KIND_HUMAN' AND p.revision < k.revision
-LEFT JOIN LATERAL (
-    SELECT revision, revoke_time FROM key_revoked
-    WHERE name = k.name AND revision > k.revision ORDER BY revision LIMIT 1
-) r ON true
-WHERE NOT EXISTS (SELECT FROM key_enrolled e WHERE e.name = k.name AND e.revision < k.revision);
-
-CREATE VIEW policy AS
-SELECT DISTINCT ON (namespace, policy) * FROM policy_published
-ORDER BY namespace, policy, number DESC, revision;
-
--- The first act of each person on an approval, where it covers what was asked.
-CREATE VIEW act AS
-SELECT DISTINCT ON (s.approval, s.signer) s.*
-FROM signature s
-JOIN approval_requested a ON a.name = s.approval AND a.covers = s.covers
-    AND a.revision < s.revision AND a.submitter <> s.signer
-    AND NOT EXISTS (
-        SELECT FROM approval_requested e WHERE e.name = a.name AND e.revision < a.revision)
-JOIN signing_key k ON k.name = s.key AND k.principal = s.signer AND k.public_key = s.public_key
-    AND k.revision < s.revision AND (k.revoke_revision IS NULL OR k.revoke_revision > s.revision)
-ORDER BY s.approval, s.signer, s.revision;
-
--- What became of each approval. Acts after `close_revision` came too late.
+-- Each approval with the state that its last event gives it.
 CREATE VIEW approval AS
-SELECT a.*, h.revision AS head_revision, granted.time AS grant_time, revoked.time AS revoke_time,
-    least(granted.revision, rejected.revision) AS close_revision,
-    CASE WHEN revoked.time IS NOT NULL THEN 'REVOKED' WHEN granted.time IS NOT NULL THEN 'GRANTED'
-         WHEN rejected.revision IS NOT NULL THEN 'REJECTED' ELSE 'OPEN' END AS state
+SELECT a.*, s.state
 FROM approval_requested a
-JOIN head h ON h.subject = a.nats_subject
-LEFT JOIN LATERAL (
-    SELECT revision FROM act WHERE approval = a.name AND meaning = 'approved'
-    ORDER BY revision OFFSET a.quorum - 1 LIMIT 1
-) reached ON true
-LEFT JOIN LATERAL (
-    SELECT min(revision) AS revision FROM act WHERE approval = a.name AND meaning = 'rejected'
-) rejected ON true
-LEFT JOIN LATERAL (
-    SELECT g.revision, g.time FROM approval_granted g
-    WHERE g.name = a.name AND g.version = a.version AND g.manifest_digest = a.manifest_digest
-        AND g.target = a.target AND g.revision > reached.revision
-        AND (rejected.revision IS NULL OR g.revision < rejected.revision)
-    ORDER BY g.revision LIMIT 1
-) granted ON true
-LEFT JOIN LATERAL (
-    SELECT v.time FROM approval_revoked v WHERE v.name = a.name AND v.revision > granted.revision
-    ORDER BY v.revision LIMIT 1
-) revoked ON true
+JOIN approval_state s ON s.name = a.name AND s.to_revision = 9223372036854775807
 WHERE NOT EXISTS (SELECT FROM approval_requested e WHERE e.name = a.name AND e.revision < a.revision);

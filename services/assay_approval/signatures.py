@@ -3,31 +3,42 @@
 Pure: a message in, a digest out. Rules and projection may not import each other; both import this.
 """
 
-import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Any, TypeAlias, assert_never
 
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from assay import times
 from assay.approval.v1.events_pb2 import (
     ApprovalRejected,
     ApprovalRequested,
     ApprovalSigned,
-    KeyEnrolled,
+    BreakGlassReviewed,
+    PolicyProposed,
+    PolicyPublished,
 )
 from assay.approval.v1.resources_pb2 import PolicySpec
+from assay.endorsements import is_bound, verify
 from assay.type.v1.personal_text_pb2 import PersonalText
-from assay_trust import canonical, digests, dsse, keys, personal
+from assay_trust import canonical, digests, keys
 from assay_trust.errors import TrustError
 from assay_trust.record import (
-    ENROLMENT_TYPE,
     SIGNATURE_TYPE,
-    EnrolmentRecord,
     Meaning,
     Named,
     SigningRecord,
 )
 
-SignatureEvent: TypeAlias = ApprovalSigned | ApprovalRejected
+SignatureEvent: TypeAlias = ApprovalSigned | ApprovalRejected | BreakGlassReviewed
+Seal: TypeAlias = Callable[[ApprovalRequested | SignatureEvent], str]
+
+
+def seal_of(event: ApprovalRequested | SignatureEvent) -> str:
+    """Return the digest of what was asked for, or of what a signature covers, empty for neither."""
+    return asked(event) if isinstance(event, ApprovalRequested) else covered(event)
 
 
 def asked(event: ApprovalRequested) -> str:
@@ -35,9 +46,13 @@ def asked(event: ApprovalRequested) -> str:
     try:
         policies = [Named(policy.name, policy.digest) for policy in event.policies]
         subject = Named(event.version, event.manifest_digest)
-        if not policies or event.quorum < 1:
+        if not policies or event.quorum < 1 or not times.are_sound(event):
             return ""
-        return _digest(event.name, event.nonce, subject, event.target, policies)
+        if event.evidence_digest != digests.sha256(event.evidence):
+            return ""
+        return _digest(
+            event.name, event.nonce, subject, event.target, policies, event.evidence_digest
+        )
     except TrustError:
         return ""
 
@@ -45,8 +60,8 @@ def asked(event: ApprovalRequested) -> str:
 def covered(event: SignatureEvent) -> str:
     """Return the digest of what the signature covers, empty where the signature does not hold."""
     try:
-        record = SigningRecord.from_bytes(event.record)
-        dsse.verify(event.public_key, SIGNATURE_TYPE, event.record, event.signature)
+        record = record_of(event.record)
+        verify(event.public_key, SIGNATURE_TYPE, event.record, event.signature, event.passkey)
         agrees = (
             (record.approval, record.signer, record.key) == (event.name, event.signer, event.key)
             and record.key.endswith(f"/keys/{keys.key_id(event.public_key)}")
@@ -55,64 +70,58 @@ def covered(event: SignatureEvent) -> str:
         )
         if not agrees:
             return ""
-        named = (record.approval, record.nonce, record.subject, record.target, record.policies)
-        return _digest(*named)
+        return _digest(
+            record.approval,
+            record.nonce,
+            record.subject,
+            record.target,
+            record.policies,
+            record.evidence_digest,
+        )
     except TrustError:
         return ""
 
 
+@lru_cache(maxsize=16_384)  # each read of an approval asks again about the same signatures
+def record_of(record: bytes) -> SigningRecord:
+    """Return what was signed; raise a TrustError where it is no signing record."""
+    return SigningRecord.from_bytes(record)
+
+
 def meaning(event: SignatureEvent) -> Meaning:
     """Return what a signature in this event must mean."""
-    return Meaning.APPROVED if isinstance(event, ApprovalSigned) else Meaning.REJECTED
+    match event:
+        case ApprovalSigned():
+            return Meaning.APPROVED
+        case ApprovalRejected():
+            return Meaning.REJECTED
+        case BreakGlassReviewed():
+            return Meaning.REVIEWED
+    assert_never(event)
 
 
 def sign_time(event: SignatureEvent) -> datetime:
     """Return when the signer signed, as the record of a signature that holds says."""
-    return SigningRecord.from_bytes(event.record).time
-
-
-def is_bound(text: PersonalText, commitment: str) -> bool:
-    """Return whether a record with `commitment` binds this text; both may be absent."""
-    if text.commitment.hex() != commitment:
-        return False
-    if not text.clear:
-        return True
-    return bool(commitment) and personal.matches(text.clear, text.salt, text.commitment)
+    return record_of(event.record).time
 
 
 def bound_reason(event: SignatureEvent, reason: PersonalText) -> str:
     """Return the reason in the clear where the record of `event` binds it, else nothing."""
     try:
-        commitment = SigningRecord.from_bytes(event.record).reason_commitment
+        commitment = record_of(event.record).reason_commitment
         return reason.clear if is_bound(reason, commitment) else ""
     except TrustError:
         return ""
 
 
-def is_proven(event: KeyEnrolled) -> bool:
-    """Return whether the holder of the key itself signed that it is this principal's."""
-    try:
-        record = EnrolmentRecord.from_bytes(event.record)
-        dsse.verify(event.public_key, ENROLMENT_TYPE, event.record, event.signature)
-    except TrustError:
-        return False
-    same_key = hmac.compare_digest(record.public_key, event.public_key.hex())
-    return record.key == event.name and same_key
+def policy_subject(event: PolicyProposed | PolicyPublished) -> Named:
+    """Return what an endorsement of a version of a policy is about."""
+    return Named(event.name, event.digest)
 
 
 def policy_digest(spec: PolicySpec) -> str:
-    """Return the digest of the canonical JSON of a policy."""
-    return digests.sha256(
-        canonical.encode(
-            {
-                "models": list(spec.models),
-                "stages": list(spec.stages),
-                "aliases": list(spec.aliases),
-                "quorum": str(spec.quorum),
-                "description": spec.description,
-            }
-        )
-    )
+    """Return the digest of the canonical JSON of a policy: of all that it sets."""
+    return digests.sha256(canonical.encode(_set(spec)))
 
 
 def is_sealed(spec: PolicySpec, digest: str) -> bool:
@@ -124,7 +133,12 @@ def is_sealed(spec: PolicySpec, digest: str) -> bool:
 
 
 def _digest(
-    approval: str, nonce: str, subject: Named, target: str, policies: Iterable[Named]
+    approval: str,
+    nonce: str,
+    subject: Named,
+    target: str,
+    policies: Iterable[Named],
+    evidence_digest: str,
 ) -> str:
     """Return one digest over all that ties a signature to its approval."""
     pinned = [{"name": policy.name, "digest": policy.digest} for policy in policies]
@@ -134,5 +148,28 @@ def _digest(
         "subject": {"name": subject.name, "digest": subject.digest},
         "target": target,
         "policies": pinned,
+        "evidence_digest": evidence_digest,
     }
     return digests.sha256(canonical.encode(value))
+
+
+def _set(message: Message) -> dict[str, canonical.Value]:
+    """Return the fields of a message that are set: numbers as text, a map as its sorted entries."""
+    return {field.name: _plain(field, value) for field, value in message.ListFields()}
+
+
+def _plain(field: FieldDescriptor, value: Any) -> canonical.Value:  # noqa: ANN401 - of any field
+    """Return the value of one field, each item of a repeated one."""
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return [{"key": key, "value": value[key]} for key in sorted(value)]
+    if field.is_repeated:
+        return [_single(field, item) for item in value]
+    return _single(field, value)
+
+
+def _single(field: FieldDescriptor, value: Any) -> canonical.Value:  # noqa: ANN401 - of any field
+    if field.message_type is not None:
+        return _set(value)
+    if field.enum_type is not None:
+        return str(field.enum_type.values_by_number[value].name)
+    return value if isinstance(value, str | bool) else str(value)

@@ -12,7 +12,7 @@ def wire(runtime: Runtime) -> Wired:
     """Return the service over its tables, and Watch over the stream itself."""
     return Wired(
         bindings=(
-            Binding("assay.audit.v1.AuditService", AuditService(runtime.reads)),
+            Binding("assay.audit.v1.AuditService", AuditService(runtime.reads, runtime.rights)),
             Binding("assay.event.v1.EventService", EventService(runtime.store)),
         )
     )

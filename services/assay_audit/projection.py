@@ -5,20 +5,28 @@ flagged, texts are cut to what a column and its index can hold (`body` keeps the
 are only added or replaced, so that even a valid event that makes no sense finds its place.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from assay.approval.v1.events_pb2 import (
+    ApprovalExpired,
     ApprovalGranted,
     ApprovalRejected,
     ApprovalRequested,
+    ApprovalResumed,
     ApprovalRevoked,
     ApprovalSigned,
-    KeyEnrolled,
-    KeyRevoked,
+    ApprovalSuspended,
+    ApprovalVoided,
+    ApprovalWithdrawn,
+    BreakGlassReviewed,
+    EvidenceAttached,
 )
-from assay.approval.v1.resources_pb2 import PolicyRef
+from assay.approval.v1.resources_pb2 import ApprovalState, PolicyRef
 from assay.event.v1.envelope_pb2 import Envelope
 from assay.metadata.v1.events_pb2 import (
     AliasSet,
@@ -29,18 +37,28 @@ from assay.metadata.v1.events_pb2 import (
     StageUnset,
 )
 from assay.metadata.v1.resources_pb2 import StageHolder
-from assay.type.v1.personal_text_pb2 import PersonalText
+from assay_audit import signatures
+from assay_audit.signatures import Signed
 from assay_events.envelope import Recorded, context_of
 from assay_events.projection import Add, Projection, Put, Write
-from assay_trust import dsse, keys, personal
-from assay_trust.errors import TrustError
-from assay_trust.record import SIGNATURE_TYPE, Meaning, Named, SigningRecord
+from assay_trust.record import Named, SigningRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_CHARACTERS = 600  # of 4 bytes each: what an index entry of Postgres holds
 _MOST_HOLDERS = 16  # as the stage graph allows at most
+_STATES: Mapping[type[Message], ApprovalState.ValueType] = {
+    ApprovalGranted: ApprovalState.APPROVAL_STATE_GRANTED,
+    ApprovalRejected: ApprovalState.APPROVAL_STATE_REJECTED,
+    ApprovalWithdrawn: ApprovalState.APPROVAL_STATE_WITHDRAWN,
+    ApprovalExpired: ApprovalState.APPROVAL_STATE_EXPIRED,
+    ApprovalSuspended: ApprovalState.APPROVAL_STATE_SUSPENDED,
+    ApprovalResumed: ApprovalState.APPROVAL_STATE_GRANTED,
+    ApprovalRevoked: ApprovalState.APPROVAL_STATE_REVOKED,
+    ApprovalVoided: ApprovalState.APPROVAL_STATE_VOIDED,
+}
 _TELLING = frozenset(
     {
+        *_STATES,
         StageSet,
         StageUnset,
         StageHoldersSet,
@@ -49,17 +67,15 @@ _TELLING = frozenset(
         ModelVersionRegistered,
         ApprovalRequested,
         ApprovalSigned,
-        ApprovalGranted,
-        ApprovalRevoked,
-        KeyEnrolled,
-        KeyRevoked,
+        BreakGlassReviewed,
+        EvidenceAttached,
     }
 )
 
 
 def apply(recorded: Recorded) -> Iterable[Write]:
     """Return the rows that `recorded` means."""
-    defect = recorded.defect or _signature_defect(recorded)
+    defect = recorded.defect or signatures.defect(recorded)
     log = Add("log", _log_row(recorded, defect))
     return (log,) if defect else (log, *_answers(recorded))
 
@@ -100,16 +116,21 @@ def _answers(recorded: Recorded) -> Iterable[Write]:
             yield _registration(recorded, event)
         case ApprovalRequested() as event:
             yield _request(recorded, event)
-        case ApprovalGranted(name=name):
-            yield Put("outcome", {"approval": _text(name), "is_revoked": False})
-        case ApprovalRevoked(name=name):
-            yield Put("outcome", {"approval": _text(name), "is_revoked": True})
-        case ApprovalSigned() as event:
-            yield _signature(recorded, event)
-        case KeyEnrolled() as event:
-            yield _signing_key(event, is_revoked=False)
-        case KeyRevoked() as event:
-            yield _signing_key(event, is_revoked=True)
+        case EvidenceAttached() as event:
+            yield _attachment(recorded, event)
+        case _:
+            yield from _of_approval(recorded)
+
+
+def _of_approval(recorded: Recorded) -> Iterable[Write]:
+    """Return the rows of a signature, and of what changes how an approval stands."""
+    event = recorded.event
+    if isinstance(event, ApprovalSigned | ApprovalRejected | BreakGlassReviewed):
+        yield _signature(recorded, event)
+    if isinstance(event, ApprovalRejected) and not event.is_closing:
+        return
+    if event is not None and type(event) in _STATES:
+        yield _outcome(recorded, _STATES[type(event)])
 
 
 def _holding(recorded: Recorded, holders: Iterable[StageHolder]) -> Write:
@@ -142,13 +163,44 @@ def _request(recorded: Recorded, event: ApprovalRequested) -> Write:
         "revision": recorded.revision,
         "approval": _text(event.name),
         "submitter": _text(event.submitter),
+        "target": _text(event.target),
+        "quorum": event.quorum,
+        "is_break_glass": event.is_break_glass,
+        "evidence_digest": _text(event.evidence_digest),
         "policies": [_text(policy.name) for policy in event.policies],
-        "terms": _terms(event.nonce, event.policies),
+        "terms": _terms(event.nonce, event.evidence_digest, event.policies),
     }
     return Add("request", row)
 
 
-def _signature(recorded: Recorded, event: ApprovalSigned) -> Write:
+def _attachment(recorded: Recorded, event: EvidenceAttached) -> Write:
+    row: dict[str, object] = {
+        "revision": recorded.revision,
+        "approval": _text(event.name),
+        "type": _text(event.type),
+        "artifact": _text(event.artifact),
+        "attacher": _text(event.attacher),
+    }
+    return Add("attachment", row)
+
+
+def _outcome(recorded: Recorded, state: ApprovalState.ValueType) -> Write:
+    event = recorded.event
+    granted = event if isinstance(event, ApprovalGranted) else ApprovalGranted()
+    row: dict[str, object] = {
+        "revision": recorded.revision,
+        "approval": _text(recorded.name),
+        "state": state,
+        "time": _time(recorded.envelope),
+        "expire_time": _moment(granted.expire_time, is_told=granted.HasField("expire_time")),
+        "review_due_time": _moment(
+            granted.review_due_time, is_told=granted.HasField("review_due_time")
+        ),
+    }
+    return Add("outcome", row)
+
+
+def _signature(recorded: Recorded, event: Signed) -> Write:
     record = SigningRecord.from_bytes(event.record)
     row: dict[str, object] = {
         "revision": recorded.revision,
@@ -159,61 +211,26 @@ def _signature(recorded: Recorded, event: ApprovalSigned) -> Write:
         "version": _text(record.subject.name),
         "manifest_digest": _text(record.subject.digest),
         "target": _text(record.target),
-        "terms": _terms(record.nonce, record.policies),
+        "terms": _terms(record.nonce, record.evidence_digest, record.policies),
+        "meaning": record.meaning.value,
+        "step": _text(record.step),
+        "role": _text(record.role),
+        "delegator": _text(record.delegator),
         "printed_name": _text(event.printed_name.clear),
-        "reason": _text(_bound_reason(recorded.envelope.reason, record)),
+        "reason": _text(signatures.bound_reason(recorded.envelope.reason, record)),
+        "reason_code": _text(record.reason_code),
         "sign_time": record.time,
     }
     return Add("signature", row)
 
 
-def _signing_key(event: KeyEnrolled | KeyRevoked, *, is_revoked: bool) -> Write:
-    row: dict[str, object] = {
-        "name": _text(event.name),
-        "public_key": event.public_key,
-        "is_revoked": is_revoked,
-    }
-    return Put("signing_key", row)
-
-
-def _signature_defect(recorded: Recorded) -> str:
-    """Return what is wrong with the human signature in an event, empty for nothing and for none."""
-    event = recorded.event
-    if not isinstance(event, ApprovalSigned | ApprovalRejected):
-        return ""
-    try:
-        dsse.verify(event.public_key, SIGNATURE_TYPE, event.record, event.signature)
-        record = SigningRecord.from_bytes(event.record)
-        is_bound = _is_bound(event.printed_name, record.printed_name_commitment)
-    except TrustError as error:
-        return f"its signature does not hold: {error}"
-    meaning = Meaning.APPROVED if isinstance(event, ApprovalSigned) else Meaning.REJECTED
-    said = (record.deployment, record.approval, record.signer, record.key, record.meaning)
-    deployment = recorded.envelope.deployment
-    is_own = record.key.endswith(f"/{keys.key_id(event.public_key)}")
-    if not is_own or said != (deployment, event.name, event.signer, event.key, meaning):
-        return "its signature covers another record."
-    return "" if is_bound else "its printed name is not the one that was signed."
-
-
-def _is_bound(text: PersonalText, commitment: str) -> bool:
-    """Tell whether a record commits to a text; one that was forgotten is still committed to."""
-    if text.commitment.hex() != commitment:
-        return False
-    return not text.clear or personal.matches(text.clear, text.salt, text.commitment)
-
-
-def _bound_reason(reason: PersonalText, record: SigningRecord) -> str:
-    """Return the reason if the signer signed it, else nothing."""
-    try:
-        return reason.clear if _is_bound(reason, record.reason_commitment) else ""
-    except TrustError:
-        return ""
-
-
-def _terms(nonce: str, policies: Iterable[PolicyRef | Named]) -> list[str]:
+def _terms(nonce: str, evidence_digest: str, policies: Iterable[PolicyRef | Named]) -> list[str]:
     """Return what a signature must cover beside version and target."""
-    return [_text(nonce), *sorted(_text(f"{p.name} {p.digest}") for p in policies)]
+    return [
+        _text(nonce),
+        _text(evidence_digest),
+        *sorted(_text(f"{p.name} {p.digest}") for p in policies),
+    ]
 
 
 def _text(value: str) -> str:
@@ -225,9 +242,12 @@ def _text(value: str) -> str:
 
 def _time(envelope: Envelope) -> datetime | None:
     """Return the handler's clock, None where it is no time of the calendar."""
-    if not envelope.HasField("time"):
+    return _moment(envelope.time, is_told=envelope.HasField("time"))
+
+
+def _moment(time: Timestamp, *, is_told: bool) -> datetime | None:
+    if not is_told:
         return None
-    time = envelope.time
     try:  # a third of what ToDatetime takes
         return _EPOCH + timedelta(seconds=time.seconds, microseconds=time.nanos // 1000)
     except OverflowError:

@@ -9,6 +9,7 @@ import asyncpg
 
 from assay.audit.v1.audit_service_pb2 import ListLogEntriesRequest
 from assay.type.v1.actor_pb2 import ActorKind
+from assay_audit.verdict import Outcome, Signature
 from assay_serve import paging
 from assay_serve.filtering import Column, Fields, Kind
 from assay_serve.paging import Key, Orders
@@ -63,23 +64,29 @@ REGISTRATION = """
 SELECT manifest_digest, registrant FROM registration
 WHERE version = $1 AND revision <= $2 ORDER BY revision LIMIT 1
 """
+STREAM_TIME = """
+SELECT stream_time FROM log WHERE revision <= $1 ORDER BY revision DESC LIMIT 1
+"""
 REQUEST = """
-SELECT submitter, policies, terms FROM request
+SELECT submitter, target, quorum, is_break_glass, evidence_digest, policies, terms FROM request
 WHERE approval = $1 AND revision <= $2 ORDER BY revision LIMIT 1
 """
-IS_REVOKED = """
-SELECT is_revoked FROM outcome
-WHERE approval = $1 AND from_revision <= $2 AND to_revision > $2
+ATTACHMENTS = """
+SELECT type, artifact, attacher, revision FROM attachment
+WHERE approval = $1 AND revision <= $2 ORDER BY revision
 """
-# A signature counts if it covers this very version and target under these very terms, and its key
-# might sign then.
-SIGNERS = """
-SELECT DISTINCT ON (s.signer) s.signer, s.printed_name, s.key, s.sign_time, s.reason, s.revision
-FROM signature s JOIN signing_key k ON k.name = s.key AND k.public_key = s.public_key
-    AND NOT k.is_revoked AND k.from_revision < s.revision AND k.to_revision > s.revision
-WHERE s.approval = $1 AND s.revision <= $2
-    AND s.target = $3 AND s.version = $4 AND s.manifest_digest = $5 AND s.terms = $6
-ORDER BY s.signer, s.revision
+OUTCOMES = """
+SELECT revision, state, time, expire_time, review_due_time FROM outcome
+WHERE approval = $1 AND revision <= $2 ORDER BY revision
+"""
+# Those that cover this very version and target under these very terms.
+SIGNATURES = """
+SELECT revision, signer, key, public_key, meaning, step, role, delegator, printed_name, reason,
+    reason_code, sign_time
+FROM signature
+WHERE approval = $1 AND revision <= $2
+    AND target = $3 AND version = $4 AND manifest_digest = $5 AND terms = $6
+ORDER BY revision
 """
 
 
@@ -106,13 +113,18 @@ class LogPage:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What is known of the approval that let a version in; signers in the order of signing."""
+    """What is known of the approval that let a version in, each row in the order of the events."""
 
-    name: str = ""
-    submitter: str = ""
-    policies: Sequence[str] = ()
-    signers: Sequence[asyncpg.Record] = ()
-    is_revoked: bool = False
+    name: str
+    submitter: str
+    target: str
+    quorum: int
+    is_break_glass: bool
+    evidence_digest: str
+    policies: Sequence[str]
+    attachments: Sequence[asyncpg.Record]
+    signatures: Sequence[Signature]
+    outcomes: Sequence[Outcome]
 
 
 async def list_entries(db: Connection, request: ListLogEntriesRequest, revision: int) -> LogPage:
@@ -157,18 +169,25 @@ async def find_registration(db: Connection, version: str, revision: int) -> asyn
 
 async def find_approval(
     db: Connection, name: str, revision: int, *, target: str, version: str, manifest_digest: str
-) -> Approval:
+) -> Approval | None:
     """Return an approval as it was at a revision, with the signatures that cover the version."""
     request = await db.fetchrow(REQUEST, name, revision)
     if request is None:
-        return Approval(name)
-    signers = await db.fetch(
-        SIGNERS, name, revision, target, version, manifest_digest, request["terms"]
+        return None
+    told = dict(request)
+    signatures = await db.fetch(
+        SIGNATURES, name, revision, target, version, manifest_digest, told.pop("terms")
     )
     return Approval(
         name=name,
-        submitter=request["submitter"],
-        policies=request["policies"],
-        signers=sorted(signers, key=lambda signer: int(signer["revision"])),
-        is_revoked=bool(await db.fetchval(IS_REVOKED, name, revision)),
+        **told,
+        attachments=await db.fetch(ATTACHMENTS, name, revision),
+        signatures=[Signature(**row) for row in signatures],
+        outcomes=[Outcome(**row) for row in await db.fetch(OUTCOMES, name, revision)],
     )
+
+
+async def stream_time(db: Connection, revision: int) -> datetime:
+    """Return when the stream took the event of a revision."""
+    time: datetime = await db.fetchval(STREAM_TIME, revision)
+    return time

@@ -37,31 +37,35 @@ CREATE TABLE registration (
     registrant text NOT NULL
 );
 
--- `terms` are the nonce and the policies: a signature counts if it covers the same.
+-- `terms` are the nonce, the evidence and the policies: a signature counts if it covers the same.
 CREATE TABLE request (
     revision bigint PRIMARY KEY,
     approval text NOT NULL,
     submitter text NOT NULL,
+    target text NOT NULL,
+    quorum integer NOT NULL,
+    is_break_glass boolean NOT NULL,
+    evidence_digest text NOT NULL,
     policies text[] NOT NULL,
     terms text[] NOT NULL
 );
 
-CREATE TABLE outcome (
+CREATE TABLE attachment (
+    revision bigint PRIMARY KEY,
     approval text NOT NULL,
-    is_revoked boolean NOT NULL,
-    from_revision bigint NOT NULL,
-    to_revision bigint NOT NULL,
-    PRIMARY KEY (approval, from_revision)
+    type text NOT NULL,
+    artifact text NOT NULL,
+    attacher text NOT NULL
 );
 
--- Which keys might sign, from when to when.
-CREATE TABLE signing_key (
-    name text NOT NULL,
-    public_key bytea NOT NULL,
-    is_revoked boolean NOT NULL,
-    from_revision bigint NOT NULL,
-    to_revision bigint NOT NULL,
-    PRIMARY KEY (name, from_revision)
+-- Each event that says how an approval stands from then on, also one that could not come just then.
+CREATE TABLE outcome (
+    revision bigint PRIMARY KEY,
+    approval text NOT NULL,
+    state integer NOT NULL,
+    time timestamptz,
+    expire_time timestamptz,
+    review_due_time timestamptz
 );
 
 CREATE TABLE signature (
@@ -74,8 +78,13 @@ CREATE TABLE signature (
     manifest_digest text NOT NULL,
     target text NOT NULL,
     terms text[] NOT NULL,
+    meaning text NOT NULL,
+    step text NOT NULL,
+    role text NOT NULL,
+    delegator text NOT NULL,
     printed_name text NOT NULL,
     reason text NOT NULL,
+    reason_code text NOT NULL,
     sign_time timestamptz NOT NULL
 );
 
@@ -86,6 +95,8 @@ CREATE INDEX log_by_type ON log (type, revision);
 CREATE INDEX log_by_request ON log (request_id);
 CREATE INDEX registration_by_version ON registration (version, revision);
 CREATE INDEX request_by_approval ON request (approval, revision);
+CREATE INDEX attachment_by_approval ON attachment (approval, revision);
+CREATE INDEX outcome_by_approval ON outcome (approval, revision);
 CREATE INDEX signature_by_approval ON signature (approval, revision);
 
 -- The log only grows, whoever asks, but for its owner taking a whole schema away to build it again.

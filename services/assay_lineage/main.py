@@ -10,7 +10,7 @@ from assay_serve.server import Binding
 
 def wire(runtime: Runtime) -> Wired:
     """Return the service over its stream and read model, with metadata as its neighbour."""
-    registry = MetadataRegistry(runtime.peers.channel("metadata"), runtime.store)
+    registry = MetadataRegistry(runtime.peers, runtime.store)
     service = LineageService(runtime.commands, runtime.reads, registry)
     return Wired(bindings=(Binding("assay.lineage.v1.LineageService", service),))
 

@@ -14,7 +14,7 @@ from assay_serve.server import Binding
 def wire(runtime: Runtime) -> Wired:
     """Return the wired service."""
     commands, peers = runtime.commands, runtime.peers
-    service = MetadataService(commands, runtime.reads, peers)
+    service = MetadataService(commands, runtime.reads, peers, runtime.rights)
     return Wired(
         bindings=(Binding("assay.metadata.v1.MetadataService", service),),
         reactions=tuple(reactions(commands, peers)),

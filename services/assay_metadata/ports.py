@@ -4,7 +4,9 @@ Known fresh for each command. What an event of theirs says is read from the stre
 lets nobody else write; what they alone can tell is asked, and no answer means UNAVAILABLE.
 """
 
-from typing import Never
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Never, Protocol
 
 import grpc
 import structlog
@@ -18,7 +20,7 @@ from assay.artifact.v1.resources_pb2 import Manifest
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.names import AliasName, ArtifactName, StageName, VersionName
 from assay_events.commands import Commands
-from assay_events.decider import Decider, Rejection
+from assay_events.decider import Decider, Forbidden, Rejection
 from assay_events.errors import Unavailable
 from assay_serve.peers import PeerChannels
 
@@ -63,20 +65,60 @@ async def manifest_with_files(peers: PeerChannels, name: ArtifactName) -> Manife
     return answer.manifest
 
 
+class Model(Protocol):
+    """What decides which policies govern a model, beside its lasting name."""
+
+    @property
+    def tier(self) -> str:
+        """How much depends on it."""
+        ...
+
+    @property
+    def other_names(self) -> Sequence[str]:
+        """The ids that it was given later; each leads to it."""
+        ...
+
+
 async def check_grant(
     peers: PeerChannels,
     target: AliasName | StageName,
     version: VersionName,
     manifest_digest: str,
+    model: Model,
     approval: str = "",
 ) -> CheckGrantResponse:
-    """Return whether a policy governs the target, and the approval that lets the version in."""
+    """Return whether a policy governs the target, and the approval that lets the version in.
+
+    Refuse where one governs it by another name of the model: approvals are about the lasting one.
+    """
     request = CheckGrantRequest(
         target=str(target),
         version=str(version),
         manifest_digest=manifest_digest or _NO_FILES,
         approval=approval,
+        tier=model.tier,
     )
+    answer = await _ask(peers, request)
+    for other in model.other_names:
+        request.target = str(replace(target, model=other))
+        foreign = await _ask(peers, request)
+        for policy in foreign.policies:
+            if policy not in answer.policies:
+                raise _governed_elsewhere(target, other, policy.name)
+    return answer
+
+
+def _governed_elsewhere(target: AliasName | StageName, other: str, version: str) -> Forbidden:
+    policy = version.rpartition("/versions/")[0]
+    return Forbidden(
+        Reason.REASON_APPROVAL_REQUIRED,
+        f"Have {policy} name the model {target.model} too: it governs {other}, which leads there.",
+        target=str(target),
+        policy=policy,
+    )
+
+
+async def _ask(peers: PeerChannels, request: CheckGrantRequest) -> CheckGrantResponse:
     try:
         return await ApprovalServiceStub(peers.channel("approval")).CheckGrant(request)
     except grpc.aio.AioRpcError as error:

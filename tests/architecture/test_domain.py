@@ -14,7 +14,8 @@ ALLOWED = re.compile(
     | assay\.names(\..*)?                # names are values
     | assay_trust(\..*)?                 # pure: bytes in, verdict out
     | assay_\w+\.domain(\..*)?           # which service, import-linter says
-    | assay_approval\.signatures(\..*)?   # the verdict that rules and read model share
+    | assay\.(endorsements|times)(\..*)?  # pure: what a second person's signature covers
+    | assay_approval\.(signatures|verdict|conditions)(\..*)?  # what rules and read model share
     | immutables(\..*)?                 # persistent maps
     | google\.protobuf(\..*)?
     | (collections|dataclasses|datetime|decimal|enum|fractions|functools|hashlib|itertools|json|math

@@ -22,9 +22,11 @@ from assay_serve.identity import Identities
 from assay_serve.interceptor import Interceptor
 from assay_serve.peers import PeerChannels
 from assay_serve.postgres import Reads, open_pool
+from assay_serve.rights import Rights
 from assay_serve.runtime import Runtime
 from assay_serve.server import Server
 from assay_serve.settings import Settings
+from tests.support import mtls
 from tests.support.scribe import DEPLOYMENT, OWNER
 
 
@@ -45,18 +47,20 @@ def running(dsn: str, keys: Path, revision: int) -> Iterator[tuple[str, int]]:
 
 
 async def _main(dsn: str, keys: Path, revision: int) -> None:
-    settings = Settings(
-        service="metadata",
-        listen="127.0.0.1:0",
-        nats_url="",
-        nats_user="",
-        nats_password="",
-        postgres_url=dsn,
-        postgres_owner_url=dsn,
-        deployment=DEPLOYMENT,
-        owner=OWNER,
-        jwks=keys / identity.TRUSTED,
-        service_key=identity.service_key(keys, "metadata"),
+    settings = Settings.from_environ(
+        {
+            "ASSAY_SERVICE": "metadata",
+            "ASSAY_LISTEN": "127.0.0.1:0",
+            "ASSAY_NATS_URL": "nats://127.0.0.1:1",
+            "ASSAY_NATS_USER": "nobody",
+            "ASSAY_NATS_PASSWORD": "nothing",
+            "ASSAY_POSTGRES_URL": dsn,
+            "ASSAY_DEPLOYMENT": DEPLOYMENT,
+            "ASSAY_OWNER": OWNER,
+            "ASSAY_JWKS": str(keys / identity.TRUSTED),
+            "ASSAY_SERVICE_KEY": str(identity.service_key(keys, "metadata")),
+            **mtls.environ(keys, "metadata"),
+        }
     )
     store, position = MemoryStore(), Position()
     position.advance(revision)
@@ -66,7 +70,10 @@ async def _main(dsn: str, keys: Path, revision: int) -> None:
         commands=Commands(store, context="metadata", deployment=DEPLOYMENT),
         reads=Reads(await open_pool(dsn, "metadata"), position, store),
         position=position,
-        peers=PeerChannels("metadata", settings.service_key, {}),
+        peers=PeerChannels(
+            "metadata", DEPLOYMENT, settings.service_key, mtls.certificate(keys, "metadata"), {}
+        ),
+        rights=Rights(store, DEPLOYMENT, f"principals/{OWNER}"),
     )
     interceptor = Interceptor(Identities(settings.jwks, "metadata"))
     server = Server(settings.listen, wire(runtime).bindings, interceptor)

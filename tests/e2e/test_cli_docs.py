@@ -22,6 +22,7 @@ _FENCES = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a reader fills in, and where an answer told it last.
 PLACEHOLDERS = {
     "APPROVAL": r"approvals/([0-9a-f-]{36})",
+    "PROPOSAL": r"proposal endorse (\S+)",
     "REVISION": r"(?m)^(\d+) +\d{4}-\d\d-\d\d ",
     "TOKEN": r"--page (\S+)",
 }

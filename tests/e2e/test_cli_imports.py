@@ -106,7 +106,7 @@ def test_a_version_whose_files_are_not_there_is_refused(
 def test_an_import_gets_round_no_policy(assay: Assay, tmp_path: Path) -> None:
     model, file, policy = f"in-{uuid4()}", tmp_path / "items.jsonl", tmp_path / "policy.yaml"
     policy.write_text(f"name: {model}\nmodels: {model}\nstages: production\nquorum: 2\n")
-    assay.run("policy", "apply", str(policy))
+    assay.apply(policy)
     name = f"namespaces/default/models/{model}"
     digest = f"sha256:{'1' * 64}"
     elsewhere = line(

@@ -55,7 +55,7 @@ def test_a_model_is_registered_approved_moved_audited_revoked_and_rebuilt(
     # A governed stage refuses, and names the command that asks.
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
-    assay.run("policy", "apply", str(policy))
+    assay.apply(policy)
     refusal = assay.refused("stage", "set", "credit", "production", "1")
     assert (refusal["code"], refusal["reason"]) == ("PERMISSION_DENIED", "APPROVAL_REQUIRED")
     told = assay.run("stage", "set", "credit", "production", "1", status=1).stderr
@@ -105,7 +105,7 @@ def test_a_model_is_registered_approved_moved_audited_revoked_and_rebuilt(
 
     # Revoked: out of the stage, and the answer of a moment ago stands.
     held = str(now["as_of_revision"])
-    assay.run("approval", "revoke", name, "--reason", "A leak in the data.")
+    assay.run("approval", "revoke", name, "--reason", "A leak in the data.", "--as", eve)
     end = time.monotonic() + 10
     while assay.json(*who)["version"] and time.monotonic() < end:
         time.sleep(0.1)
@@ -131,7 +131,7 @@ def test_a_rejection_ends_an_approval(
     ann, bob, eve = signers
     policy = tmp_path / "policy.yaml"
     policy.write_text("name: rejected\nmodels: rejected\naliases: champion\nquorum: 2\n")
-    assay.run("policy", "apply", str(policy))
+    assay.apply(policy)
     assay.run("register", "rejected", str(model_folder), "--as", ann)
     asked = assay.json("approval", "request", "rejected/1", "--alias", "champion", "--as", ann)
     approval = asked["approval"]

@@ -34,7 +34,7 @@ Answer: TypeAlias = Callable[[Ask], Reply]
 
 
 @contextmanager
-def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+def answering(answer: Answer, tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[str]:
     """Give the address of a server that answers by `answer`."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -55,7 +55,7 @@ def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[str
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a test breaks connections
     if tls:

@@ -89,6 +89,8 @@ class Scribe:
 def subject_of(context: str, name: str) -> str:
     """Return the subject of the aggregate that a resource belongs to."""
     pieces = name.split("/")
+    if pieces[2:3] == ["policies"]:
+        return subject(context, "policies", "/".join(pieces[:2]))
     length = 2 if pieces[0] == "principals" else min(len(pieces), 4)
     aggregate = _AGGREGATES[pieces[length - 2]]
     return subject(context, aggregate, "/".join(pieces[:length]))

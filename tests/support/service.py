@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from assay_serve.embedded import identity, nats, ports, postgres
 from assay_serve.embedded.processes import Program, Running, start
 from assay_trust import tokens
+from tests.support import mtls
 from tests.support.scribe import DEPLOYMENT, OWNER
 
 _PREPARE_SECONDS = 60
@@ -32,6 +33,11 @@ class Service:
     def target(self) -> str:
         """Where it listens."""
         return self.environ["ASSAY_LISTEN"]
+
+    @property
+    def internal(self) -> str:
+        """Where it listens to other services."""
+        return self.environ["ASSAY_INTERNAL_LISTEN"]
 
     def channel(self) -> grpc.aio.Channel:
         """Return a channel to it that no other test shares."""
@@ -72,6 +78,7 @@ def service(
         "ASSAY_JWKS": str(folder / identity.TRUSTED),
         "ASSAY_SERVICE_KEY": str(identity.service_key(folder, name)),
         "ASSAY_PEERS": json.dumps(dict(peers or {})),
+        **mtls.environ(folder, name),
     }
     program = _program(name, "serve", folder, environ)
     return Service(name, folder, environ, Running(program, lambda: _is_healthy(port)))

@@ -1,23 +1,21 @@
-"""Commands about approvals: ask, look, sign, reject, revoke."""
+"""Commands about approvals: ask, look, remark, bring evidence, and what is left to do."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assay.cli.command import Context, command
-from assay.cli.inbox import find, id_of, target_of
-from assay.cli.passphrases import PassphraseFile
+from assay.cli.inbox import find, id_of
 
 if TYPE_CHECKING:
-    from assay.approval.v1.resources_pb2 import Approval
+    from collections.abc import Sequence
+
+    from assay.approval.v1.resources_pb2 import Approval, Comment
     from assay.cli.screen import Screen
-    from assay_trust.record import Meaning
 
 approval_app = typer.Typer(help="Ask for approvals, sign them, reject them.")
 Id = Annotated[str, typer.Argument(metavar="APPROVAL", help="Its name, or how its id begins.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you mean it.")]
 
 
 @command(approval_app, "request")
@@ -27,6 +25,10 @@ def request(
     stage: Annotated[str, typer.Option(help="Stage to be let into.")] = "",
     alias: Annotated[str, typer.Option(help="Alias to be let into.")] = "",
     reason: Reason = "",
+    break_glass: Annotated[
+        bool, typer.Option("--break-glass", help="Pass the steps by, to be reviewed later.")
+    ] = False,
+    code: Annotated[str, typer.Option(help="Code of the reason to break the glass.")] = "",
 ) -> None:
     """Ask for a version to be let into a stage or alias."""
     from assay import references
@@ -39,11 +41,15 @@ def request(
     version = references.version(reference, context.namespace)
     model = version.parent
     target = references.stage(model, stage) if stage else references.alias(model, alias)
+    context.hints["MANIFEST_MISSING"] = context.command("show", of=(reference,))
+    context.hints["CONDITION_UNMET"] = context.command("show", of=(reference,))
+    context.hints["BAD_REASON_CODE"] = context.command("policy", "list")
     response = context.client.approval.RequestApproval(
         RequestApprovalRequest(
             parent=f"namespaces/{version.namespace}",
-            approval=Approval(version=str(version), target=str(target)),
+            approval=Approval(version=str(version), target=str(target), is_break_glass=break_glass),
             reason=reason,
+            reason_code=code,
         )
     )
 
@@ -57,159 +63,110 @@ def request(
 
 @command(approval_app, "show")
 def show(context: Context, approval: Id) -> None:
-    """Show one approval with its signatures."""
-    from assay.approval.v1.approval_service_pb2 import GetApprovalRequest
+    """Show one approval: seats, conditions, evidence, signatures, remarks."""
+    from assay.approval.v1.approval_service_pb2 import GetApprovalRequest, ListCommentsRequest
+    from assay.paging import collect
 
     name = find(context, approval)
     response = context.client.approval.GetApproval(GetApprovalRequest(name=name))
-    context.answer(response, lambda screen: _show(screen, response.approval))
+
+    def told(screen: "Screen") -> None:
+        listed = collect(context.client.approval.ListComments, ListCommentsRequest(parent=name))
+        _show(screen, response.approval, listed.comments)
+
+    context.answer(response, told)
 
 
-@command(approval_app, "sign")
-def sign(
+@command(approval_app, "comment")
+def comment(
     context: Context,
     approval: Id,
-    reason: Reason = "",
-    passphrase_file: PassphraseFile = None,
-    yes: Yes = False,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What you have to say.")],
 ) -> None:
-    """Sign an approval; the last signature that is needed grants it."""
-    from assay.approval.v1.approval_service_pb2 import SignApprovalResponse
-    from assay_trust.record import Meaning
+    """Make a remark on an approval."""
+    from assay.approval.v1.approval_service_pb2 import CommentApprovalRequest
 
-    signed = _sign(context, approval, Meaning.APPROVED, reason, passphrase_file, yes=yes)
-    moved = _wait_until_moved(context, signed)
-    token = context.client.consistency_token
-    response = SignApprovalResponse(approval=signed, consistency_token=token)
-
-    def show(screen: "Screen") -> None:
-        _show(screen, signed)
-        if moved:
-            screen.say(moved)
-
-    context.answer(response, show)
-
-
-@command(approval_app, "reject")
-def reject(
-    context: Context,
-    approval: Id,
-    reason: Annotated[str, typer.Option(help="Why; must be given.")],
-    passphrase_file: PassphraseFile = None,
-    yes: Yes = False,
-) -> None:
-    """Reject an open approval with a signature."""
-    from assay.approval.v1.approval_service_pb2 import RejectApprovalResponse
-    from assay.errors import Invalid
-    from assay_trust.record import Meaning
-
-    if not reason.strip():
-        raise Invalid("Say why with --reason.", reason="REQUIRED")
-    rejected = _sign(context, approval, Meaning.REJECTED, reason, passphrase_file, yes=yes)
-    token = context.client.consistency_token
-    response = RejectApprovalResponse(approval=rejected, consistency_token=token)
-    context.answer(response, lambda screen: _show(screen, rejected))
-
-
-@command(approval_app, "revoke")
-def revoke(
-    context: Context,
-    approval: Id,
-    reason: Annotated[str, typer.Option(help="Why; must be given.")],
-) -> None:
-    """Take a grant back; the version leaves the stage or alias."""
-    from assay.approval.v1.approval_service_pb2 import RevokeApprovalRequest
-
-    context.hints["NOT_GRANTED"] = context.command("approval", "show", of=(approval,))
-    name = find(context, approval)
-    request = RevokeApprovalRequest(name=name, reason=reason)
-    response = context.client.approval.RevokeApproval(request)
-    context.answer(response, lambda screen: _show(screen, response.approval))
-
-
-def _sign(
-    context: Context,
-    text: str,
-    meaning: "Meaning",
-    reason: str,
-    passphrase_file: Path | None,
-    *,
-    yes: bool,
-) -> "Approval":
-    """Show what is to be signed, open the signer's key, and send the signature."""
-    from assay import signing
-    from assay.cli import passphrases
-    from assay.cli.signers import signer_login, signer_public_key
-    from assay_trust import keyfiles
-
-    for why in ("ALREADY_SIGNED", "NOT_OPEN", "STALE_RECORD"):
-        context.hints[why] = context.command("approval", "show", of=(text,))
-    again = context.command("approval", _verb(meaning), of=(text,), as_user="USER")
-    context.hints["OWNER_MAY_NOT_SIGN"] = again
-    login = signer_login(context)
-    path, public_key = signer_public_key(context, login)
-    name = find(context, text)
-    prepared = signing.prepare(context.client, name, public_key, meaning, reason)
-    typer.echo(prepared.text, err=context.as_json)
-    if not yes:
-        _confirm(meaning)
-    passphrase = passphrases.obtain(passphrase_file, login)
-    pair = keyfiles.open_(path.read_bytes(), passphrase)
-    return signing.sign(context.client, prepared, pair)
-
-
-def _confirm(meaning: "Meaning") -> None:
-    """Ask for a yes where somebody can say it; who gives a passphrase otherwise has said it."""
-    import sys
-
-    if sys.stdin.isatty():
-        typer.confirm(f"Do you {_verb(meaning)} this?", abort=True, err=True)
-
-
-def _verb(meaning: "Meaning") -> str:
-    return "sign" if meaning == "approved" else "reject"
-
-
-def _wait_until_moved(context: Context, approval: "Approval") -> str:
-    """Wait some seconds for the move that a grant brings about; return what came of it."""
-    from assay.approval.v1.resources_pb2 import APPROVAL_STATE_GRANTED
-    from assay.cli.grants import wait_until_moved
-
-    if approval.state != APPROVAL_STATE_GRANTED:
-        return ""
-    with context.screen.waiting("Waiting for the move", quiet=context.as_json):
-        has_moved = wait_until_moved(context.client, approval)
-    model = approval.version.split("/")[3]
-    if has_moved:
-        return f"{model} has moved: {target_of(approval)} is {_number(approval)} now."
-    return f"It has not moved yet: {context.command('history', of=(model,))}"
-
-
-def _show(screen: "Screen", approval: "Approval") -> None:
-    from assay.approval.v1.resources_pb2 import ApprovalState
-    from assay.cli.screen import moment, short_version
-
-    state = ApprovalState.Name(approval.state).removeprefix("APPROVAL_STATE_").lower()
-    screen.facts(
-        [
-            ("approval", approval.name),
-            ("state", f"{state}, {len(approval.signatures)} of {approval.quorum} signed"),
-            ("version", short_version(approval.version)),
-            ("for", target_of(approval)),
-            ("manifest", approval.manifest_digest),
-            ("policies", ", ".join(policy.name for policy in approval.policies)),
-            ("asked", f"{moment(approval.create_time)} by {screen.who(approval.submitter)}"),
-            ("reason", approval.reason),
-            ("granted", moment(approval.grant_time)),
-            ("revoked", moment(approval.revoke_time)),
-        ]
+    response = context.client.approval.CommentApproval(
+        CommentApprovalRequest(name=find(context, approval), text=text)
     )
-    for signature in approval.signatures:
-        verb = "approved" if signature.meaning == 1 else "rejected"
-        why = f": {signature.reason}" if signature.reason else ""
-        name = signature.printed_name or screen.who(signature.signer)
-        screen.say(f"  {name} {verb} at {moment(signature.sign_time)}{why}")
+    context.answer(response, lambda screen: screen.say(f"Remarked: {response.comment.text}"))
 
 
-def _number(approval: "Approval") -> str:
-    return f"version {approval.version.rpartition('/')[2]}"
+@command(approval_app, "comments")
+def comments(context: Context, approval: Id) -> None:
+    """List the remarks on an approval, oldest first."""
+    from assay.approval.v1.approval_service_pb2 import ListCommentsRequest
+    from assay.paging import collect
+
+    request = ListCommentsRequest(parent=find(context, approval))
+    response = collect(context.client.approval.ListComments, request)
+
+    def told(screen: "Screen") -> None:
+        from assay.cli.screen import moment
+
+        rows = [[screen.who(c.author), moment(c.create_time), c.text] for c in response.comments]
+        screen.table(("author", "made", "text"), rows, "No remarks.")
+
+    context.answer(response, told)
+
+
+@command(approval_app, "attach")
+def attach(
+    context: Context,
+    approval: Id,
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="Sort of evidence: bias-report.")],
+    claim: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="What it says in short.")
+    ] = None,
+    artifact: Annotated[
+        str, typer.Option(metavar="NAME", help="Manifest that holds it: …/artifacts/sha256-….")
+    ] = "",
+) -> None:
+    """Bring evidence forward for an open approval; conditions read its claims."""
+    from assay.approval.v1.approval_service_pb2 import AttachEvidenceRequest
+    from assay.approval.v1.resources_pb2 import Evidence
+    from assay.cli import pairs
+
+    context.hints["NOT_OPEN"] = context.command("approval", "show", of=(approval,))
+    evidence = Evidence(type=type_, artifact=artifact, claims=pairs.texts("claim", claim or []))
+    response = context.client.approval.AttachEvidence(
+        AttachEvidenceRequest(name=find(context, approval), evidence=evidence)
+    )
+    context.answer(response, lambda screen: _show(screen, response.approval))
+
+
+@command(approval_app, "explain")
+def explain(context: Context, approval: Id) -> None:
+    """Say who still has to do what before an approval is granted."""
+    tell_tasks(context, approval)
+
+
+def tell_tasks(context: Context, approval: str) -> None:
+    """Print what is left to do on an approval, and who may do it now."""
+    from assay.approval.v1.approval_service_pb2 import ExplainApprovalRequest
+
+    response = context.client.approval.ExplainApproval(
+        ExplainApprovalRequest(name=find(context, approval))
+    )
+
+    def told(screen: "Screen") -> None:
+        from assay.cli.approval_screen import tell_reviews
+
+        rows = [
+            [
+                task.description,
+                "now" if task.is_open else "later",
+                ", ".join(screen.who(principal) for principal in task.principals),
+            ]
+            for task in response.tasks
+        ]
+        screen.table(("what", "when", "who may"), rows, "Nothing is left to do.")
+        tell_reviews(screen, response.approval)
+
+    context.answer(response, told)
+
+
+def _show(screen: "Screen", approval: "Approval", comments: "Sequence[Comment]" = ()) -> None:
+    from assay.cli.approval_screen import show_approval
+
+    show_approval(screen, approval, comments)

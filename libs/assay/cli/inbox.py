@@ -1,5 +1,6 @@
-"""The approvals that wait for a signature, and the one that somebody means."""
+"""What waits for somebody, and the approval that somebody means."""
 
+import json
 from typing import TYPE_CHECKING
 
 import typer
@@ -7,6 +8,11 @@ import typer
 from assay.cli.command import Context, command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from assay.approval.v1.approval_service_pb2 import Proposal
     from assay.approval.v1.resources_pb2 import Approval
     from assay.cli.screen import Screen
 
@@ -15,44 +21,75 @@ app = typer.Typer()
 
 @command(app, "inbox")
 def inbox(context: Context) -> None:
-    """List the open approvals that you may still sign."""
-    from assay.approval.v1.approval_service_pb2 import ListApprovalsRequest
-    from assay.paging import collect
+    """List what waits for you: signatures, endorsements, reviews and renewals."""
+    from assay.cli.waiting import waiting_for
 
-    client = context.client
-    request = ListApprovalsRequest(
-        parent=f"namespaces/{context.namespace}", filter=f'waiting_for = "{client.principal}"'
-    )
-    response = collect(client.approval.ListApprovals, request)
+    waiting = waiting_for(context.client, context.namespace)
+    if context.as_json:
+        from assay.cli.visible import visible_json
 
-    def show(screen: "Screen") -> None:
-        from assay.cli.screen import moment, short_version
-        from assay.cli.tables import Column
+        typer.echo(visible_json(json.dumps(waiting.to_dict(), indent=2, ensure_ascii=False)))
+        return
+    _show_approvals(context.screen, waiting.approvals)
+    _show_proposals(context.screen, waiting.proposals)
+    due = [(a, a.review_due_time) for a in waiting.reviews]
+    _show_due(context.screen, "Break-glass grants to review:", "REVIEW BY", due)
+    ending = [(a, a.expire_time) for a in waiting.renewals]
+    _show_due(context.screen, "Grants to renew:", "ENDS", ending)
 
-        rows = [
-            [
-                id_of(a),
-                short_version(a.version),
-                target_of(a),
-                f"{len(a.signatures)} of {a.quorum}",
-                screen.who(a.submitter),
-                moment(a.create_time),
-                a.reason,
-            ]
-            for a in response.approvals
+
+def _show_approvals(screen: "Screen", approvals: "Sequence[Approval]") -> None:
+    from assay.cli.screen import moment, short_version
+    from assay.cli.tables import Column
+
+    rows = [
+        [
+            id_of(a),
+            short_version(a.version),
+            target_of(a),
+            f"{len(a.signatures)} of {a.quorum}",
+            screen.who(a.submitter),
+            moment(a.create_time),
+            a.reason,
         ]
-        columns = (
-            Column("APPROVAL"),
-            Column("VERSION"),
-            Column("FOR", goes=5),
-            Column("SIGNED", goes=4),
-            Column("ASKED BY", goes=3),
-            Column("ASKED", goes=2),
-            Column("REASON", goes=1, least=12),
-        )
-        screen.table(columns, rows, "Nothing waits for your signature.")
+        for a in approvals
+    ]
+    columns = (
+        Column("APPROVAL"),
+        Column("VERSION"),
+        Column("FOR", goes=5),
+        Column("SIGNED", goes=4),
+        Column("ASKED BY", goes=3),
+        Column("ASKED", goes=2),
+        Column("REASON", goes=1, least=12),
+    )
+    screen.table(columns, rows, "Nothing waits for your signature.")
 
-    context.answer(response, show)
+
+def _show_proposals(screen: "Screen", proposals: "Sequence[Proposal]") -> None:
+    from assay.cli.screen import moment
+
+    if not proposals:
+        return
+    screen.say()
+    screen.say("Proposals to endorse:")
+    rows = [
+        [p.name, p.description, screen.who(p.proposer), moment(p.create_time)] for p in proposals
+    ]
+    screen.table(("proposal", "what it does", "proposed by", "proposed"), rows, "")
+
+
+def _show_due(
+    screen: "Screen", title: str, when: str, due: "Sequence[tuple[Approval, Timestamp]]"
+) -> None:
+    from assay.cli.screen import moment, short_version
+
+    if not due:
+        return
+    screen.say()
+    screen.say(title)
+    rows = [[id_of(a), short_version(a.version), target_of(a), moment(time)] for a, time in due]
+    screen.table(("approval", "version", "for", when), rows, "")
 
 
 def find(context: Context, text: str) -> str:

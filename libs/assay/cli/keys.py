@@ -9,7 +9,7 @@ from assay.cli.command import Context, command
 from assay.cli.passphrases import PassphraseFile
 
 if TYPE_CHECKING:
-    from assay.approval.v1.resources_pb2 import Principal
+    from assay.approval.v1.resources_pb2 import Key, Principal
     from assay.cli.screen import Screen
     from assay_trust.keys import KeyPair
 
@@ -34,8 +34,20 @@ def enrol(
     path = context.folder.key_file(login)
     context.answer(
         EnrolKeyResponse(key=key, consistency_token=context.client.consistency_token),
-        lambda screen: screen.say(f"Enrolled {key.name}; the private key is in {path}."),
+        lambda screen: _tell(context, screen, key, path),
     )
+
+
+def _tell(context: Context, screen: "Screen", key: "Key", path: Path) -> None:
+    """Say whether the key is in force, and what puts it in force where it is not."""
+    from assay.approval.v1.resources_pb2 import STANDING_PROPOSED
+
+    if key.standing != STANDING_PROPOSED:
+        screen.say(f"Enrolled {key.name}; the private key is in {path}.")
+        return
+    screen.say(f"{key.name} may sign once another person endorses it; it is in {path}.")
+    endorse = context.command("proposal", "endorse", of=(key.name,), as_user="ANOTHER")
+    screen.say(f"Next: {endorse}")
 
 
 @command(app, "list")

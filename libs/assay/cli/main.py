@@ -3,6 +3,8 @@
 import typer
 
 from assay.cli import (
+    approval_endings,
+    approval_signing,
     approvals,
     audit,
     drafts,
@@ -20,7 +22,10 @@ from assay.cli import (
     moves,
     namespaces,
     policies,
+    principals,
+    proposals,
     resolving,
+    roles,
     stack,
     stage_graphs,
     transfers,
@@ -48,6 +53,9 @@ GROUPS = (
     ("alias", moves.alias_app),
     ("stage", moves.stage_app),
     ("lineage", lineage.app),
+    ("principal", principals.app),
+    ("role", roles.app),
+    ("proposal", proposals.app),
     ("policy", policies.app),
     ("approval", approvals.approval_app),
     ("key", keys.app),
@@ -55,7 +63,16 @@ GROUPS = (
     ("import", imports.import_app),
 )
 # These add their commands to groups of other modules.
-ADDING = (drafts, histories, holders, import_mlflow, model_changes, version_changes)
+ADDING = (
+    approval_endings,
+    approval_signing,
+    drafts,
+    histories,
+    holders,
+    import_mlflow,
+    model_changes,
+    version_changes,
+)
 
 app = typer.Typer(
     help="Assay keeps models, and can prove who approved what.",

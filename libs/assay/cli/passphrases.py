@@ -35,6 +35,12 @@ def obtain(file: Path | None, login: str, *, is_new: bool = False) -> str:
     return typed
 
 
+def confirm(verb: str) -> None:
+    """Ask for a yes where somebody can say it; who gives a passphrase otherwise has said it."""
+    if sys.stdin.isatty():
+        typer.confirm(f"Do you {verb} this?", abort=True, err=True)
+
+
 def _from_file(file: Path) -> str:
     from assay.errors import Invalid
 

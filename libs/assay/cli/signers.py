@@ -1,5 +1,6 @@
 """Who signs: the login whose key file lies in the data folder."""
 
+import os
 from pathlib import Path
 
 from assay import credentials
@@ -11,15 +12,22 @@ from assay_trust import keyfiles
 
 def signer_login(context: Context) -> str:
     """Return the login that signs: `--as`, else that of the stored session."""
-    login = context.as_user
-    if not login and context.folder.session.exists():
-        login = str(credentials.read_session(context.folder)["login"])
-    if not login or login == OWNER:
+    login = acting_login(context)
+    if login in ("", OWNER):
         raise FailedPrecondition(
-            "The local owner never signs: say who does with --as USER.",
+            "Neither the local owner nor a bare token signs: say who does with --as USER.",
             reason="OWNER_MAY_NOT_SIGN",
         )
     return login
+
+
+def acting_login(context: Context) -> str:
+    """Return the login that acts: `--as`, none of a token's, the stored session's, the owner's."""
+    if context.as_user or os.environ.get("ASSAY_TOKEN"):
+        return context.as_user
+    if context.folder.session.exists():
+        return str(credentials.read_session(context.folder)["login"])
+    return OWNER
 
 
 def signer_public_key(context: Context, login: str) -> tuple[Path, bytes]:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from assay_serve.embedded import files, identity, nats, objects, postgres
+from assay_serve.embedded import certificates, files, identity, nats, objects, postgres
 from assay_serve.embedded.data_folder import DataFolder
 from assay_serve.embedded.failures import Refused
 
@@ -49,7 +49,9 @@ def load_or_make(folder: DataFolder) -> Secrets:
     if folder.exists():
         folder.secrets.chmod(files.PRIVATE)
         identity.make(folder.identity)
-        return load(folder)
+        kept = load(folder)
+        certificates.renew(folder.tls, kept.deployment)
+        return kept
     if (folder.path / "nats" / "jetstream").exists():
         raise Refused(f"{folder.secrets} is missing; put back the copy from your backup.")
     made = Secrets(
@@ -60,6 +62,7 @@ def load_or_make(folder: DataFolder) -> Secrets:
         s3=objects.make_keys(),
     )
     identity.make(folder.identity)
+    certificates.renew(folder.tls, made.deployment)
     files.write_json(folder.secrets, asdict(made))
     return made
 

@@ -35,6 +35,11 @@ class DataFolder:
         return self.path / "identity"
 
     @property
+    def tls(self) -> Path:
+        """The certificates by which the services know each other, and their CA."""
+        return self.identity / "tls"
+
+    @property
     def run(self) -> Path:
         """What is true only while the stack runs: locks, pids, ports."""
         return self.path / "run"

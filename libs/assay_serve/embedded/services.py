@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assay_serve.embedded import identity, objects, ports, postgres
+from assay_serve.embedded import certificates, identity, objects, ports, postgres
 from assay_serve.embedded.contexts import SERVICES
 from assay_serve.embedded.credentials import Secrets
 from assay_serve.embedded.data_folder import DataFolder
@@ -14,7 +14,7 @@ from assay_serve.embedded.failures import Refused
 from assay_serve.embedded.processes import Program
 
 PREPARED = ("audit",)  # whose tables another role makes before it serves
-_PASSED_ON = ("PYTHONPATH", "ASSAY_LOG_LEVEL")
+_PASSED_ON = ("PYTHONPATH", "ASSAY_LOG_LEVEL", "ASSAY_OIDC_ISSUERS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,10 @@ class Wiring:
         """Return where the process `name` listens."""
         return f"{ports.HOST}:{self.port[name]}"
 
+    def internal_address(self, name: str) -> str:
+        """Return where the service `name` listens to the other services."""
+        return self.address(internal(name))
+
     def serve(self, name: str) -> Program:
         """Return the service `name`."""
         return self._python(name, name, (self.modules.services[name], "serve"), self.env(name))
@@ -71,14 +75,16 @@ class Wiring:
 
     def env(self, name: str) -> dict[str, str]:
         """Return all that the running service `name` is told."""
-        peers = {other: self.address(other) for other in self.modules.services if other != name}
+        others = (other for other in self.modules.services if other != name)
         told = {
             "ASSAY_SERVICE": name,
             "ASSAY_LISTEN": self.address(name),
+            "ASSAY_INTERNAL_LISTEN": self.internal_address(name),
             "ASSAY_POSTGRES_URL": self._postgres(name, name),
             "ASSAY_JWKS": str(self.folder.identity / identity.TRUSTED),
             "ASSAY_SERVICE_KEY": str(identity.service_key(self.folder.identity, name)),
-            "ASSAY_PEERS": json.dumps(peers),
+            **certificates.environ(self.folder.tls, name),
+            "ASSAY_PEERS": json.dumps({other: self.internal_address(other) for other in others}),
         }
         return {**told, **self._nats(name), **self._deployment(), **self._objects(name)}
 
@@ -122,13 +128,18 @@ class Wiring:
         )
 
 
+def internal(name: str) -> str:
+    """Return the name of the port by which the other services reach the service `name`."""
+    return f"{name}-internal"
+
+
 def python(argv: tuple[str, ...]) -> tuple[str, ...]:
     """Return the command that runs a module and never one from the working folder."""
     return (sys.executable, "-P", "-m", *argv)
 
 
 def passed_on() -> dict[str, str]:
-    """Return the settings of the operator that reach a service: telemetry, log level, modules."""
+    """Return the settings of the operator that reach a service: telemetry, log level, issuers."""
     return {
         name: value
         for name, value in os.environ.items()

@@ -7,7 +7,16 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 
-from assay_serve.embedded import files, health, nats, objects, postgres, processes, record
+from assay_serve.embedded import (
+    certificates,
+    files,
+    health,
+    nats,
+    objects,
+    postgres,
+    processes,
+    record,
+)
 from assay_serve.embedded.failures import Failed
 from assay_serve.embedded.keeper import Keeper
 from assay_serve.embedded.services import PREPARED, Wiring
@@ -43,7 +52,7 @@ class Supervisor:
         self._write_down()
         try:
             await self._unless_told_to_stop(self._bring_up(when_up))
-            await self._told_to_stop.wait()
+            await self._unless_told_to_stop(self._renew_certificates())
         finally:
             await self._bring_down()
 
@@ -133,6 +142,17 @@ class Supervisor:
         await self._keeper.down(self.wiring.modules.services)
         await self._keeper.down(BACKENDS)
         objects.clean(self.wiring.port)
+
+    async def _renew_certificates(self) -> None:
+        """Keep the certificates young; the services read them again by themselves."""
+        folder, deployment = self.wiring.folder.tls, self.wiring.secrets.deployment
+        while True:
+            await asyncio.sleep(certificates.LOOK_SECONDS)
+            try:
+                for name in await asyncio.to_thread(certificates.renew, folder, deployment):
+                    say(f"renewed the certificate of {name}")
+            except OSError as error:
+                say(f"the certificates can't be renewed: {error}")
 
     def _write_endpoints(self) -> None:
         names = (*self.wiring.modules.services, *BACKENDS)

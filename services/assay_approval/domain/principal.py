@@ -1,83 +1,37 @@
-"""The rules of a principal: known by its token, holder of keys, never the owner where it signs."""
+"""The rules of a principal: known by its token, holder of keys and roles, the owner of neither."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
-from assay.approval.v1.events_pb2 import KeyEnrolled, KeyRevoked, PrincipalCreated
+from assay.approval.v1.events_pb2 import (
+    KeyEnrolled,
+    KeyProposed,
+    KeyRevoked,
+    PrincipalCreated,
+    PrincipalLinked,
+    RoleGranted,
+    RoleProposed,
+    RoleRemoved,
+)
+from assay.endorsements import key_subject, role_subject
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
-from assay.type.v1.personal_text_pb2 import PersonalText
+from assay_approval.domain import enrolment, roles
+from assay_approval.domain.endorsing import endorse
 from assay_approval.domain.key import key_taken
-from assay_approval.signatures import is_proven
+from assay_approval.domain.known import Event, Principal, evolve
+from assay_approval.domain.principal_commands import (
+    Command,
+    CreatePrincipal,
+    Endorse,
+    Enrol,
+    GrantRole,
+    LendRole,
+    Link,
+    RemoveRole,
+    RevokeKey,
+)
 from assay_events.decider import Decider, Forbidden, Invalid, NotFound, Rejection
-from assay_trust.errors import TrustError
-from assay_trust.record import EnrolmentRecord
-
-CLOCK_TOLERANCE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class CreatePrincipal:
-    """Make the caller known."""
-
-    name: str
-    kind: ActorKind.ValueType
-    printed_name: PersonalText
-    login: PersonalText
-    founding: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Enrol:
-    """Enrol a key for the caller, who proves to hold it by signing `record` with it."""
-
-    principal: str
-    public_key: bytes
-    record: bytes
-    signature: bytes
-    is_owner: bool
-    founding: bool
-    deployment: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RevokeKey:
-    """Take a key's right to sign away."""
-
-    key: str
-    actor: str
-    is_owner: bool
-
-
-Command: TypeAlias = CreatePrincipal | Enrol | RevokeKey
-Event: TypeAlias = PrincipalCreated | KeyEnrolled | KeyRevoked
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key that was enrolled once; a revoked one stays known, so that it never comes back."""
-
-    public_key: bytes
-    is_revoked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """What the rules remember of a principal; `keys` are by resource name, oldest first."""
-
-    name: str = ""
-    kind: ActorKind.ValueType = ActorKind.ACTOR_KIND_UNSPECIFIED
-    printed_name: str = ""
-    login: str = ""
-    keys: dict[str, Key] = field(default_factory=dict)
-
-    @property
-    def signing_keys(self) -> dict[str, bytes]:
-        """The keys that may sign now, by resource name."""
-        return {name: key.public_key for name, key in self.keys.items() if not key.is_revoked}
 
 
 def decide(command: Command, state: Principal) -> Sequence[Event]:
@@ -89,19 +43,17 @@ def decide(command: Command, state: Principal) -> Sequence[Event]:
             return _enrol(command, state)
         case RevokeKey():
             return _revoke(command, state)
+        case GrantRole():
+            return _grant(command, state)
+        case LendRole():
+            return _lend(command, state)
+        case RemoveRole():
+            return _remove(command, state)
+        case Endorse():
+            return _endorse(command, state)
+        case Link():
+            return _link(command, state)
     assert_never(command)
-
-
-def evolve(state: Principal, event: Event) -> Principal:
-    """Return the state after `event`; what breaks a rule leaves it as it was."""
-    match event:
-        case PrincipalCreated():
-            return state if state.name else _created(event)
-        case KeyEnrolled():
-            return _enrolled(state, event)
-        case KeyRevoked():
-            return _revoked(state, event)
-    assert_never(event)
 
 
 def _create(command: CreatePrincipal, state: Principal) -> Sequence[Event]:
@@ -121,46 +73,30 @@ def _enrol(command: Enrol, state: Principal) -> Sequence[Event]:
     if command.is_owner:
         words = "Enrol keys of other people: the owner of the deployment never approves."
         raise Forbidden(Reason.REASON_OWNER_MAY_NOT_SIGN, words)
-    if not state.name:
-        raise NotFound(command.principal, "Create the principal before enrolling its key.")
+    _known(command.principal, state)
     if state.kind != ActorKind.ACTOR_KIND_HUMAN:
         words = "Let a person enrol the key: a workload never signs."
         raise Forbidden(Reason.REASON_HUMAN_REQUIRED, words)
-    enrolled = _proven(command)
-    known = state.keys.get(enrolled.name)
-    if known is None:
-        return [enrolled]
-    if known.is_revoked or known.public_key != enrolled.public_key:
-        raise key_taken()
-    return []
-
-
-def _proven(command: Enrol) -> KeyEnrolled:
-    """Return the event, once the holder of the key has proven to hold it."""
-    try:
-        record = EnrolmentRecord.from_bytes(command.record)
-    except TrustError as error:
-        raise Invalid(Reason.REASON_MALFORMED, str(error), field="record") from error
-    if record.principal != command.principal or record.deployment != command.deployment:
-        raise Rejection(
-            Reason.REASON_BAD_SIGNATURE,
-            "Sign a record that names the caller and this deployment.",
-        )
-    if abs(record.time - command.at) > CLOCK_TOLERANCE:
-        raise stale_record()
-    enrolled = KeyEnrolled(
-        name=record.key,
-        public_key=command.public_key,
-        record=command.record,
-        signature=command.signature,
-        founding=command.founding,
+    proposed = enrolment.proven(
+        KeyProposed(
+            public_key=command.public_key,
+            kind=command.kind,
+            record=command.record,
+            signature=command.signature,
+            passkey=command.passkey if command.passkey.ListFields() else None,
+        ),
+        command.principal,
+        command.deployment,
+        command.at,
     )
-    if not is_proven(enrolled):
-        raise Rejection(
-            Reason.REASON_BAD_SIGNATURE,
-            "Sign the enrolment record with the key that it names; this signature does not fit.",
-        )
-    return enrolled
+    known = state.keys.get(proposed.name)
+    if known is not None:
+        if known.is_revoked or known.public_key != proposed.public_key:
+            raise key_taken()
+        return []
+    if command.founding:
+        return [enrolment.enrolled(proposed, founding=True)]
+    return [] if proposed.name in state.proposed_keys else [proposed]
 
 
 def _revoke(command: RevokeKey, state: Principal) -> Sequence[Event]:
@@ -168,35 +104,111 @@ def _revoke(command: RevokeKey, state: Principal) -> Sequence[Event]:
         words = "Ask the holder of the key, or the owner of the deployment, to revoke it."
         raise Forbidden(Reason.REASON_NOT_ALLOWED, words)
     key = state.keys.get(command.key)
-    if key is None:
+    proposed = state.proposed_keys.get(command.key)
+    if key is None and proposed is None:
         raise NotFound(command.key)
+    if key is None:
+        return [KeyRevoked(name=command.key, public_key=proposed.public_key if proposed else b"")]
     return [] if key.is_revoked else [KeyRevoked(name=command.key, public_key=key.public_key)]
 
 
-def _created(event: PrincipalCreated) -> Principal:
-    return Principal(event.name, event.kind, event.printed_name.clear, event.login.clear)
+def _grant(command: GrantRole, state: Principal) -> Sequence[Event]:
+    roles.check(command.role, command.scope)
+    _known(command.principal, state)
+    name = roles.role_name(command.principal, command.role, command.scope)
+    if name in state.roles or name in state.proposed_roles:
+        return []
+    own = (*state.roles.values(), *command.others)
+    roles.check_exclusive(command.role, command.scope, own)
+    if command.role.startswith(roles.APPROVER) and state.kind != ActorKind.ACTOR_KIND_HUMAN:
+        words = "Give approver roles to people: a workload never signs."
+        raise Forbidden(Reason.REASON_HUMAN_REQUIRED, words)
+    proposed = RoleProposed(name=name, role=command.role, scope=command.scope, giver=command.giver)
+    return [_role(proposed, founding=True)] if command.founding else [proposed]
 
 
-def _enrolled(state: Principal, event: KeyEnrolled) -> Principal:
-    mine = event.name.startswith(f"{state.name}/keys/")
-    is_human = state.kind == ActorKind.ACTOR_KIND_HUMAN
-    if not mine or not is_human or event.name in state.keys or not is_proven(event):
-        return state
-    return replace(state, keys={**state.keys, event.name: Key(event.public_key)})
+def _lend(command: LendRole, state: Principal) -> Sequence[Event]:
+    _known(command.principal, state)
+    lent = command.lender.roles.get(command.role)
+    roles.check_loan(lent, command.expires, command.at)
+    if lent is None:
+        raise NotFound(command.role)
+    if command.principal == command.lender.name or command.principal in command.lender.links:
+        words = "Lend the role to another person."
+        raise Invalid(Reason.REASON_MALFORMED, words, field="parent")
+    if state.kind != ActorKind.ACTOR_KIND_HUMAN:
+        raise Forbidden(Reason.REASON_HUMAN_REQUIRED, "Lend the role to a person.")
+    own = (*state.roles.values(), *command.others)
+    roles.check_exclusive(lent.role, lent.scope, own)
+    lender = command.lender.name
+    name = roles.role_name(command.principal, lent.role, lent.scope, lender)
+    known = state.roles.get(name)
+    if known is not None and not known.has_ended(command.at):
+        return []
+    granted = RoleGranted(
+        name=name, role=lent.role, scope=lent.scope, giver=lender, delegator=lender
+    )
+    granted.expire_time.FromDatetime(command.expires)
+    return [granted]
 
 
-def _revoked(state: Principal, event: KeyRevoked) -> Principal:
-    key = state.keys.get(event.name)
-    if key is None:
-        return state
-    return replace(state, keys={**state.keys, event.name: replace(key, is_revoked=True)})
+def _remove(command: RemoveRole, state: Principal) -> Sequence[Event]:
+    held, proposed = state.roles.get(command.role), state.proposed_roles.get(command.role)
+    if held is None and proposed is None:
+        raise NotFound(command.role)
+    mine = {state.name, held.delegator if held else "", proposed.giver if proposed else ""}
+    if command.actor not in mine and not command.may_remove:
+        words = "Ask an admin, or whoever has the role or lent it, to remove it."
+        raise Forbidden(Reason.REASON_RIGHT_REQUIRED, words)
+    role, scope = (held.role, held.scope) if held else ("", "")
+    if proposed is not None and held is None:
+        role, scope = proposed.role, proposed.scope
+    return [RoleRemoved(name=command.role, role=role, scope=scope)]
 
 
-def stale_record() -> Rejection:
-    """Return the refusal of a record whose time is too far from the server's clock."""
-    return Rejection(
-        Reason.REASON_STALE_RECORD,
-        "Prepare and sign again: the record's time is more than ten minutes from the server's.",
+def _endorse(command: Endorse, state: Principal) -> Sequence[Event]:
+    role, key = state.proposed_roles.get(command.name), state.proposed_keys.get(command.name)
+    if role is not None:
+        own = (*state.roles.values(), *command.others)
+        roles.check_exclusive(role.role, role.scope, own)
+        granted = _role(role, founding=False)
+        signed = endorse(command.endorsing, role_subject(role), [state.name, role.giver])
+        granted.endorsement.CopyFrom(signed)
+        return [granted]
+    if key is not None:
+        enrolled = enrolment.enrolled(key, founding=False)
+        signed = endorse(command.endorsing, key_subject(key), [state.name])
+        enrolled.endorsement.CopyFrom(signed)
+        return [enrolled]
+    if command.name in state.roles or command.name in state.keys:
+        words = f"Leave {command.name} as it is: it waits for no endorsement."
+        raise Rejection(Reason.REASON_NOT_PROPOSED, words, name=command.name)
+    raise NotFound(command.name)
+
+
+def _link(command: Link, state: Principal) -> Sequence[Event]:
+    _known(command.principal, state)
+    if command.other == command.principal:
+        raise Invalid(Reason.REASON_MALFORMED, "Name another principal.", field="other")
+    if command.other in state.links:
+        return []
+    for held in command.own:
+        roles.check_exclusive(held.role, held.scope, command.others)
+    return [PrincipalLinked(name=command.principal, other=command.other)]
+
+
+def _known(name: str, state: Principal) -> None:
+    if not state.name:
+        raise NotFound(name, "Let them run `assay principal create` first.")
+
+
+def _role(proposed: RoleProposed, *, founding: bool) -> RoleGranted:
+    return RoleGranted(
+        name=proposed.name,
+        role=proposed.role,
+        scope=proposed.scope,
+        giver=proposed.giver,
+        founding=founding,
     )
 
 
@@ -206,5 +218,14 @@ PRINCIPAL: Decider[Command, Principal, Event] = Decider(
     initial=Principal(),
     decide=decide,
     evolve=evolve,
-    events=(PrincipalCreated, KeyEnrolled, KeyRevoked),
+    events=(
+        PrincipalCreated,
+        KeyProposed,
+        KeyEnrolled,
+        KeyRevoked,
+        RoleProposed,
+        RoleGranted,
+        RoleRemoved,
+        PrincipalLinked,
+    ),
 )

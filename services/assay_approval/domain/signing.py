@@ -1,24 +1,27 @@
 """The rules of any signing: who may, with which key, when, under which printed name."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from assay.approval.v1.resources_pb2 import PasskeyData, PolicySpec
+from assay.endorsements import is_bound
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
-from assay_approval.domain.principal import CLOCK_TOLERANCE, stale_record
-from assay_approval.signatures import is_bound
 from assay_events.decider import Forbidden, Invalid, Rejection
 from assay_trust.errors import TrustError
 from assay_trust.record import SigningRecord
 
+CLOCK_TOLERANCE = timedelta(minutes=10)
+
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """The caller, with the keys that it may sign with now."""
+    """The caller with its signing keys, and all accounts of the same person, its own too."""
 
     name: str
+    accounts: frozenset[str]
     kind: ActorKind.ValueType
     is_owner: bool
     printed_name: str
@@ -36,6 +39,7 @@ class Signing:
     reason: PersonalText
     deployment: str
     at: datetime
+    passkey: PasskeyData = field(default_factory=PasskeyData)
 
 
 def check_signer(signer: Signer) -> None:
@@ -67,6 +71,14 @@ def check_reason(reason: PersonalText) -> None:
         raise Invalid(Reason.REASON_REQUIRED, words, field="reason")
 
 
+def check_reason_code(code: str, specs: Iterable[PolicySpec], field: str = "code") -> None:
+    """Refuse a code that one of the policies does not list, where it lists any."""
+    for spec in specs:
+        if spec.reason_codes and code not in spec.reason_codes:
+            words = f"Give one of the policy's reason codes: {', '.join(spec.reason_codes)}."
+            raise Invalid(Reason.REASON_BAD_REASON_CODE, words, field=field)
+
+
 def read_record(signing: Signing) -> SigningRecord:
     """Return the record that was signed, once all but its subject and signature was checked."""
     try:
@@ -83,6 +95,14 @@ def read_record(signing: Signing) -> SigningRecord:
     if not _is_own_name(signing, record):
         raise bad_signature("Send the printed name just as PrepareSignature gave it.")
     return record
+
+
+def stale_record() -> Rejection:
+    """Return the refusal of a record whose time is too far from the server's clock."""
+    return Rejection(
+        Reason.REASON_STALE_RECORD,
+        "Prepare and sign again: the record's time is more than ten minutes from the server's.",
+    )
 
 
 def bad_signature(message: str) -> Rejection:

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 
 from assay import names
 from assay.approval.v1 import approval_service_pb2 as api
-from assay.approval.v1.events_pb2 import KeyEnrolled, KeyRevoked
+from assay.approval.v1.events_pb2 import ApprovalGranted
 from assay.approval.v1.resources_pb2 import PolicyRef
 from assay_approval import queries
 from assay_approval.domain.approval import APPROVAL
 from assay_approval.domain.counting import Approval
-from assay_approval.domain.grant import Entry, Evidence, KeyLife, has_quorum, is_candidate
-from assay_approval.domain.policies import POLICIES, Policies, governing
-from assay_approval.domain.principal import PRINCIPAL, Principal
-from assay_approval.service.parts import Parts, Step
+from assay_approval.domain.grant import Entry, Evidence, is_candidate, is_earned
+from assay_approval.domain.policies import Policies, Target, governing
+from assay_approval.service.histories import Step
+from assay_approval.service.messages import to_timestamp
+from assay_approval.service.parts import Parts
+from assay_approval.service.people import Roster
 from assay_events import token
 from assay_serve.call import Context
 from assay_trust import digests
@@ -26,19 +28,22 @@ class Grants(Parts):
     ) -> api.CheckGrantResponse:
         """Say whether the target is governed, and which live grant covers the version."""
         digests.parse(request.manifest_digest)
-        target = names.target(request.target)
+        target = Target(names.target(request.target), request.tier)
         entry = Entry(target, names.VersionName.parse(request.version), request.manifest_digest)
-        folded = await self._commands.fold(POLICIES, str(target.parent.parent))
-        policies = governing(folded.state, target)
+        known, revision = await self._policies_of(str(target.name.parent.parent))
+        policies = governing(known, target)
         answer = api.CheckGrantResponse(
             is_governed=bool(policies),
             policies=[PolicyRef(name=each.name, digest=each.digest) for each in policies],
-            consistency_token=token.encode(folded.revision),
+            consistency_token=token.encode(revision),
         )
         if policies:
             for name in await self._candidates(request.approval, entry, context):
-                if await self._is_live(name, entry, folded.state):
+                approval = await self._live(name, entry, known)
+                if approval is not None:
                     answer.approval = name
+                    if approval.ends is not None:
+                        answer.expire_time.CopyFrom(to_timestamp(approval.ends))
                     break
         return answer
 
@@ -52,18 +57,26 @@ class Grants(Parts):
             return [str(names.ApprovalName.parse(named))]
         freshest = await self._freshest()
         async with self._reads.at(freshest, context=context) as snapshot:
-            return await queries.granted(snapshot.db, str(entry.version), str(entry.target))
+            target = str(entry.target.name)
+            return await queries.granted(snapshot.db, str(entry.version), target)
 
-    async def _is_live(self, name: str, entry: Entry, policies: Policies) -> bool:
-        """Return whether an approval grants the entry, everything counted again."""
+    async def _live(self, name: str, entry: Entry, policies: Policies) -> Approval | None:
+        """Return an approval that grants the entry, everything counted again; None where not."""
         steps = await self._history(APPROVAL, name)
         approval = steps[-1].state if steps else APPROVAL.initial
-        if not is_candidate(approval, entry, policies):
-            return False
-        keys = dict[str, KeyLife]()
-        for signer in approval.signers:
-            keys |= lives(await self._history(PRINCIPAL, signer))
-        return has_quorum(approval, policies, Evidence(self._deployment, signed_at(steps), keys))
+        if not is_candidate(approval, entry, policies, await self._now()):
+            return None
+        granted = next(
+            step
+            for step in reversed(steps)
+            if step.counts and isinstance(step.recorded.event, ApprovalGranted)
+        )
+        directory, recorded = self._rights.directory, granted.recorded
+        people = Roster(directory, recorded.time, recorded.revision)
+        evidence = Evidence(
+            self._deployment, recorded.time, signed_at(steps), directory.keys, people
+        )
+        return approval if is_earned(approval, policies, evidence) else None
 
 
 def signed_at(steps: Sequence[Step[Approval]]) -> dict[str, int]:
@@ -73,18 +86,3 @@ def signed_at(steps: Sequence[Step[Approval]]) -> dict[str, int]:
         for step in steps
         for signer in step.state.signers[len(step.before.signers) :]
     }
-
-
-def lives(steps: Sequence[Step[Principal]]) -> dict[str, KeyLife]:
-    """Return from when to when each key of a principal may sign."""
-    found = dict[str, KeyLife]()
-    for step in steps:
-        event, revision = step.recorded.event, step.recorded.revision
-        if step.state == step.before:
-            continue
-        if isinstance(event, KeyEnrolled):
-            found[event.name] = KeyLife(event.public_key, revision)
-        elif isinstance(event, KeyRevoked):
-            enrolled = found[event.name]
-            found[event.name] = KeyLife(enrolled.public_key, enrolled.enrolled_at, revision)
-    return found

@@ -1,39 +1,37 @@
-"""Resources as answers to writes show them: told from the aggregate's events, not from tables."""
+"""Resources as answers show them: told from the events of their aggregate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from assay.approval.v1.events_pb2 import (
-    ApprovalRejected,
-    ApprovalSigned,
     KeyEnrolled,
+    KeyProposed,
     KeyRevoked,
+    PolicyProposed,
     PolicyPublished,
     PrincipalCreated,
+    RoleGranted,
+    RoleProposed,
 )
-from assay.approval.v1.resources_pb2 import (
-    Approval,
-    ApprovalState,
-    Key,
-    Meaning,
-    Policy,
-    Principal,
-    Signature,
+from assay.approval.v1.resources_pb2 import Key, Policy, Principal, Role, Standing
+from assay_approval.domain import known, policies
+from assay_approval.service.histories import Step
+
+_ACTIVE, _PROPOSED, _ENDED = (
+    Standing.STANDING_ACTIVE,
+    Standing.STANDING_PROPOSED,
+    Standing.STANDING_ENDED,
 )
-from assay_approval.domain import counting, policies, principal
-from assay_approval.service.parts import Step
-from assay_approval.signatures import SignatureEvent, bound_reason, sign_time
-from assay_events.envelope import Recorded
 
 
-def to_principal(steps: Sequence[Step[principal.Principal]]) -> Principal:
+def to_principal(steps: Sequence[Step[known.Principal]]) -> Principal:
     """Return a principal with its keys."""
     message, keys = Principal(), dict[str, Key]()
     for step in steps:
         event, recorded = step.recorded.event, step.recorded
-        if step.state == step.before:
+        if not step.counts:
             continue
         match event:
             case PrincipalCreated():
@@ -42,90 +40,65 @@ def to_principal(steps: Sequence[Step[principal.Principal]]) -> Principal:
                 message.create_time.CopyFrom(to_timestamp(recorded.time))
                 message.printed_name = event.printed_name.clear
                 message.login = event.login.clear
-            case KeyEnrolled():
-                keys[event.name] = Key(
-                    name=event.name,
-                    public_key=event.public_key,
-                    create_time=to_timestamp(recorded.time),
-                )
-            case KeyRevoked():
+            case KeyProposed() | KeyEnrolled():
+                keys[event.name] = _key(event, recorded.time)
+            case KeyRevoked() if event.name in keys:
+                keys[event.name].standing = _ENDED
                 keys[event.name].revoke_time.CopyFrom(to_timestamp(recorded.time))
     message.keys.extend(keys.values())
     return message
 
 
-def to_policy(steps: Sequence[Step[policies.Policies]], name: str) -> Policy:
-    """Return a policy at its newest version."""
-    for step in reversed(steps):
-        event = step.recorded.event
-        version = step.state.newest.get(name)
-        if isinstance(event, PolicyPublished) and version and version.name == event.name:
-            return Policy(
-                name=name,
-                etag=f'"{step.recorded.revision}"',
-                create_time=to_timestamp(step.recorded.time),
-                number=event.number,
-                spec=event.spec,
-                digest=event.digest,
-            )
-    return Policy()
-
-
-def to_approval(steps: Sequence[Step[counting.Approval]]) -> Approval:
-    """Return an approval with the signatures that count."""
-    state, message = steps[-1].state, Approval()
-    request = state.request
+def to_role(steps: Sequence[Step[known.Principal]], name: str) -> Role:
+    """Return a role of a principal as it is after the last step."""
+    message = Role(name=name)
     for step in steps:
-        if step.state != step.before:
-            _tell(message, step)
-    message.MergeFrom(
-        Approval(
-            name=request.name,
-            etag=f'"{steps[-1].recorded.revision}"',
-            state=state.state,
-            version=request.version,
-            target=request.target,
-            manifest_digest=request.manifest_digest,
-            policies=request.policies,
-            quorum=request.quorum,
-            submitter=request.submitter,
-            nonce=request.nonce,
-        )
-    )
+        event, time = step.recorded.event, to_timestamp(step.recorded.time)
+        if step.recorded.name != name or not step.counts:
+            continue
+        message.etag = f'"{step.recorded.revision}"'
+        if isinstance(event, RoleProposed | RoleGranted):
+            message.role, message.scope, message.giver = event.role, event.scope, event.giver
+            message.create_time.CopyFrom(time)
+            message.standing = _PROPOSED
+            message.ClearField("remove_time")
+        if isinstance(event, RoleGranted):
+            message.standing = _ACTIVE
+            message.endorser, message.delegator = event.endorsement.signer, event.delegator
+            if event.HasField("expire_time"):
+                message.expire_time.CopyFrom(event.expire_time)
+        if not isinstance(event, RoleProposed | RoleGranted):
+            message.standing = _ENDED
+            message.remove_time.CopyFrom(time)
     return message
 
 
-def _tell(message: Approval, step: Step[counting.Approval]) -> None:
-    """Add to `message` what one event changed."""
-    recorded, time = step.recorded, to_timestamp(step.recorded.time)
-    message.update_time.CopyFrom(time)
-    match recorded.event:
-        case ApprovalSigned() | ApprovalRejected() as event:
-            message.signatures.append(_signature(event, recorded))
-    match step.state.state:
-        case ApprovalState.APPROVAL_STATE_GRANTED:
-            message.grant_time.CopyFrom(time)
-        case ApprovalState.APPROVAL_STATE_REVOKED:
-            message.revoke_time.CopyFrom(time)
-    if not step.before.name:
-        message.create_time.CopyFrom(time)
-        message.reason = recorded.reason
-
-
-def _signature(event: SignatureEvent, recorded: Recorded) -> Signature:
-    is_approval = isinstance(event, ApprovalSigned)
-    return Signature(
-        signer=event.signer,
-        printed_name=event.printed_name.clear,
-        meaning=Meaning.MEANING_APPROVED if is_approval else Meaning.MEANING_REJECTED,
-        sign_time=to_timestamp(sign_time(event)),
-        key=event.key,
-        public_key=event.public_key,
-        record=event.record,
-        signature=event.signature,
-        revision=recorded.revision,
-        reason=bound_reason(event, recorded.envelope.reason),
-    )
+def to_policies(steps: Sequence[Step[policies.Policies]]) -> Mapping[str, Policy]:
+    """Return each policy of a namespace at its newest version, by name."""
+    found = dict[str, Policy]()
+    for step in steps:
+        event, recorded = step.recorded.event, step.recorded
+        if not step.counts:
+            continue
+        match event:
+            case PolicyPublished():
+                name = event.name.rpartition("/versions/")[0]
+                found[name] = Policy(
+                    name=name,
+                    etag=f'"{recorded.revision}"',
+                    create_time=to_timestamp(recorded.time),
+                    number=event.number,
+                    spec=event.spec,
+                    digest=event.digest,
+                    proposer=event.proposer,
+                    endorser=event.endorsement.signer,
+                )
+            case PolicyProposed():
+                name = event.name.rpartition("/versions/")[0]
+                policy = found.setdefault(name, Policy(name=name))
+                policy.proposed_number = event.number
+                policy.proposed_spec.CopyFrom(event.spec)
+    return found
 
 
 def to_timestamp(time: datetime) -> Timestamp:
@@ -133,3 +106,15 @@ def to_timestamp(time: datetime) -> Timestamp:
     stamp = Timestamp()
     stamp.FromDatetime(time)
     return stamp
+
+
+def _key(event: KeyProposed | KeyEnrolled, time: datetime) -> Key:
+    is_enrolled = isinstance(event, KeyEnrolled)
+    return Key(
+        name=event.name,
+        public_key=event.public_key,
+        kind=event.kind,
+        create_time=to_timestamp(time),
+        standing=_ACTIVE if is_enrolled else _PROPOSED,
+        endorser=event.endorsement.signer if isinstance(event, KeyEnrolled) else "",
+    )

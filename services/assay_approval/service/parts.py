@@ -1,34 +1,31 @@
 """What the handlers work with, and who calls them."""
 
-from dataclasses import dataclass
-from typing import Any, Generic
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
 
 from assay.approval.v1.approval_service_pb2_grpc import ApprovalServiceServicer
+from assay.approval.v1.resources_pb2 import PasskeyData
 from assay.error.v1.error_reason_pb2 import Reason
-from assay_approval.domain.policies import POLICIES
+from assay_approval.domain.policies import POLICIES, Policies
 from assay_approval.domain.principal import PRINCIPAL
+from assay_approval.domain.roles import Held
 from assay_approval.domain.signing import Signer
-from assay_approval.ports import Versions
+from assay_approval.ports import Surroundings
+from assay_approval.service.histories import Step, history, last
+from assay_approval.service.people import Roster, admits
 from assay_events import token
 from assay_events.commands import Commands
-from assay_events.decider import Decider, Event, Forbidden, State
-from assay_events.envelope import Recorded
-from assay_events.fold import Folded, take
+from assay_events.decider import Decider, Event, Forbidden, Invalid, State
+from assay_events.envelope import Stored
 from assay_events.store import EventStore
 from assay_serve.call import Context, actor
+from assay_serve.directory import OPEN
 from assay_serve.postgres import Reads
+from assay_serve.rights import Rights
 from assay_serve.settings import Settings
-
-FOUNDING_NAMESPACE = "namespaces/default"
-
-
-@dataclass(frozen=True, slots=True)
-class Step(Generic[State]):
-    """One event of an aggregate, and its state just before and after."""
-
-    recorded: Recorded
-    before: State
-    state: State
 
 
 class Parts(ApprovalServiceServicer):
@@ -39,57 +36,109 @@ class Parts(ApprovalServiceServicer):
         commands: Commands,
         store: EventStore,
         reads: Reads,
-        versions: Versions,
+        surroundings: Surroundings,
+        rights: Rights,
         settings: Settings,
     ) -> None:
         """Take the deployment and its owner from `settings`."""
         self._commands = commands
         self._store = store
         self._reads = reads
-        self._versions = versions
+        self._surroundings = surroundings
+        self._rights = rights
         self._deployment = settings.deployment
         self._owner = f"principals/{settings.owner}"
+        self._passkey_origin = settings.passkey_origin
 
     async def _is_founding(self) -> bool:
         """Return whether no policy was ever published in the default namespace."""
-        folded = await self._commands.fold(POLICIES, FOUNDING_NAMESPACE)
-        return not folded.state.newest
+        await self._level()
+        return not self._rights.directory.founding_end
 
     async def _freshest(self) -> str:
         """Return the token of the stream's end: a read with it sees all that was written before."""
         return token.encode(await self._store.last_revision())
 
+    async def _now(self) -> datetime:
+        """Return the time by which things end: a clock that was set back gives nobody more."""
+        return max(datetime.now(UTC), self._rights.directory.stream_time)
+
+    async def _level(self) -> None:
+        """Return once the directory knows all that is written now."""
+        await self._rights.reach(await self._store.last_revision())
+
+    async def _roster(self) -> Roster:
+        """Return who may sign now, fresh."""
+        await self._level()
+        return Roster(self._rights.directory, await self._now())
+
+    async def _others(self, principal: str) -> tuple[Held, ...]:
+        """Return the roles of the other accounts of a principal's person, fresh."""
+        found = await self._roles_of_person(principal)
+        return tuple(held for held in found if not held.name.startswith(f"{principal}/"))
+
+    async def _roles_of(self, principal: str) -> tuple[Held, ...]:
+        """Return the roles that a principal has now, lent ones too, fresh."""
+        await self._level()
+        return tuple(
+            Held(each.name, each.role, each.scope, each.delegator, each.expires)
+            for each in self._rights.directory.roles(principal, await self._now())
+        )
+
+    async def _roles_of_person(self, principal: str) -> tuple[Held, ...]:
+        """Return the roles of all accounts of a principal's person, fresh."""
+        await self._level()
+        accounts = sorted(self._rights.directory.accounts(principal))
+        return tuple([held for each in accounts for held in await self._roles_of(each)])
+
     async def _signer(self, context: Context) -> Signer:
         """Return the caller with its keys, fresh."""
         name = caller(context)
-        folded = await self._commands.fold(PRINCIPAL, name)
+        await self._level()
+        directory = self._rights.directory
         return Signer(
             name=name,
+            accounts=directory.accounts(name),
             kind=actor(context).kind,
-            is_owner=name == self._owner,
-            printed_name=folded.state.printed_name,
-            keys=folded.state.signing_keys,
+            is_owner=self._owner in directory.accounts(name),
+            printed_name=(await self._commands.fold(PRINCIPAL, name)).state.printed_name,
+            keys={
+                key: life.public_key
+                for key, life in directory.keys.items()
+                if life.principal == name and life.to_revision == OPEN
+            },
         )
+
+    def _own_passkey(self, passkey: PasskeyData) -> PasskeyData:
+        """Return what a passkey added, unless another page than this deployment's asked for it."""
+        if not passkey.ListFields():
+            return passkey
+        host = urlsplit(self._passkey_origin).hostname or ""
+        if not host or (passkey.origin, passkey.rp_id) != (self._passkey_origin, host):
+            words = "Sign with a passkey at this deployment's own page, or with a key file."
+            raise Invalid(Reason.REASON_BAD_SIGNATURE, words, field="passkey.origin")
+        return passkey
 
     async def _history(
         self, decider: Decider[Any, State, Event], name: str, up_to: int = 0
-    ) -> list[Step[State]]:
+    ) -> Sequence[Step[State]]:
         """Return the valid events of an aggregate, fresh, up to a revision where one is given."""
-        found = await history(self._store, self._deployment, decider, name)
-        return [step for step in found if not up_to or step.recorded.revision <= up_to]
+        stored = await self._store.read_subject(decider.subject(name))
+        if stored:
+            await self._rights.reach(stored[-1].revision)
+        return self._told_of(decider, stored, up_to)
 
+    def _told_of(
+        self, decider: Decider[Any, State, Event], stored: Sequence[Stored], up_to: int = 0
+    ) -> list[Step[State]]:
+        """Return the valid events, less those that no key stands for."""
+        admitted = partial(admits, self._rights.directory)
+        return history(decider, stored, self._deployment, up_to, admitted)
 
-async def history(
-    store: EventStore, deployment: str, decider: Decider[Any, State, Event], name: str
-) -> list[Step[State]]:
-    """Return the valid events of an aggregate, fresh, with the state before and after each."""
-    folded, steps = Folded(decider.initial), list[Step[State]]()
-    for stored in await store.read_subject(decider.subject(name)):
-        before = folded.state
-        recorded = take(folded, decider, stored, deployment)
-        if recorded is not None:
-            steps.append(Step(recorded, before, folded.state))
-    return steps
+    async def _policies_of(self, namespace: str) -> tuple[Policies, int]:
+        """Return what governs in a namespace, fresh, and the revision of its last policy."""
+        steps = await self._history(POLICIES, namespace)
+        return last(steps, POLICIES), steps[-1].recorded.revision if steps else 0
 
 
 def caller(context: Context) -> str:

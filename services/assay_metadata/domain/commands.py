@@ -187,7 +187,8 @@ class UnsetTarget:
 class MoveByGrant:
     """Let the version of a grant hold `target`, unless the grant was found wanting.
 
-    A stage that may have several holders keeps those that it has.
+    A stage that may have several holders keeps those that it has. `is_resumed` says that the grant
+    was suspended before.
     """
 
     model: str
@@ -197,17 +198,23 @@ class MoveByGrant:
     manifest_digest: str
     refusal_reason: Reason.ValueType = Reason.REASON_UNSPECIFIED
     refusal_message: str = ""
+    is_resumed: bool = False
     namespace_graph: StageGraph = field(default_factory=StageGraph)
 
 
 @dataclass(frozen=True, slots=True)
 class EndGrant:
-    """Note that a grant was taken back, and take out what still holds `target` by it."""
+    """Note that a grant ended, and take out what still holds `target` by it.
+
+    `successor` takes its place where nobody else holds the target: 0 for nobody.
+    """
 
     model: str
     target: str
     number: int
     approval: str
+    successor: int = 0
+    successor_approval: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from assay.metadata.v1.events_pb2 import (
     AliasUnset,
     GrantedMoveRefused,
     GrantEnded,
+    GrantRestored,
     ModelArchived,
     ModelCreated,
     ModelNameClaimed,
@@ -199,5 +200,6 @@ MODEL: Decider[Command, Model, Event] = Decider(
         StageGraphSet,
         GrantedMoveRefused,
         GrantEnded,
+        GrantRestored,
     ),
 )

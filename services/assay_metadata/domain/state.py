@@ -11,6 +11,7 @@ from assay.metadata.v1.events_pb2 import (
     AliasUnset,
     GrantedMoveRefused,
     GrantEnded,
+    GrantRestored,
     ModelArchived,
     ModelCreated,
     ModelFields,
@@ -53,6 +54,7 @@ Event: TypeAlias = (
     | StageGraphSet
     | GrantedMoveRefused
     | GrantEnded
+    | GrantRestored
 )
 
 
@@ -99,7 +101,8 @@ class Model:
     """A model with its versions; `name` is empty before it exists.
 
     `holders` has each alias and stage that was ever set, by resource name, and `earlier` the last
-    of those who held it before, less who was rolled back; `ended_grants` has the approvals whose
+    of those who held it before, less who was rolled back; `other_names` are the ids that it was
+    given later; `ended_grants` has the approvals whose
     grants were taken back; `leads_to` is the model whose name this became when it was renamed: then
     no model was ever created here.
     """
@@ -107,6 +110,7 @@ class Model:
     name: str = ""
     leads_to: str = ""
     display_name: str = ""
+    other_names: tuple[str, ...] = ()
     fields: ModelFields = field(default_factory=ModelFields)
     imported: Imported = field(default_factory=Imported)
     is_archived: bool = False
@@ -126,6 +130,11 @@ class Model:
     def tags(self) -> Mapping[str, str]:
         """Its free labels."""
         return dict(self.fields.tags)
+
+    @property
+    def tier(self) -> str:
+        """How much depends on it."""
+        return self.fields.tier
 
     def holder(self, target: str) -> Holder:
         """Return who holds an alias or stage, the first where several do."""
@@ -154,7 +163,7 @@ def evolve(state: Model, event: Event) -> Model:
         case ModelNameClaimed():
             return replace(state, leads_to=event.model)
         case ModelRenamed():
-            return replace(state, display_name=event.display_name)
+            return _renamed(state, event)
         case ModelUpdated():
             updated = fields.after(state.fields, event.update_mask.paths, event.fields)
             return replace(state, fields=updated)
@@ -188,6 +197,11 @@ def evolve(state: Model, event: Event) -> Model:
         case GrantEnded():
             ended = state.ended_grants.set(event.approval, number_of(event.version))
             return replace(state, ended_grants=ended)
+        case GrantRestored():
+            ended = state.ended_grants
+            if event.approval not in ended:
+                return state
+            return replace(state, ended_grants=ended.delete(event.approval))
     assert_never(event)
 
 
@@ -216,6 +230,14 @@ def _created(state: Model, event: ModelCreated) -> Model:
     )
     name = event.name.rpartition("/")[2]
     return replace(state, name=event.name, display_name=name, fields=free, imported=event.imported)
+
+
+def _renamed(state: Model, event: ModelRenamed) -> Model:
+    """Return the state in which the model has one more name; each leads to it for ever."""
+    known = {state.name.rpartition("/")[2], *state.other_names}
+    new = () if event.display_name in known else (event.display_name,)
+    other_names = (*state.other_names, *new)
+    return replace(state, display_name=event.display_name, other_names=other_names)
 
 
 def _registered(state: Model, event: ModelVersionRegistered) -> Model:

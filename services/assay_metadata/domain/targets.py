@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from assay.error.v1.error_reason_pb2 import Reason
-from assay.metadata.v1.events_pb2 import GrantedMoveRefused, GrantEnded
+from assay.metadata.v1.events_pb2 import GrantedMoveRefused, GrantEnded, GrantRestored
 from assay.metadata.v1.resources_pb2 import StageGraph, StageRule
 from assay_events.decider import Forbidden, NotFound, Refusal, Rejection
 from assay_metadata.domain import graph
@@ -18,7 +18,7 @@ from assay_metadata.domain.holders import (
     with_entrant,
 )
 from assay_metadata.domain.presence import active, active_version, existing
-from assay_metadata.domain.state import Event, Holder, Holders, Model, numbers, version_of
+from assay_metadata.domain.state import Event, Holder, Holders, Model, evolve, numbers, version_of
 
 
 def set_target(command: SetTarget, state: Model) -> Sequence[Event]:
@@ -50,6 +50,25 @@ def unset_target(command: UnsetTarget, state: Model) -> Sequence[Event]:
 
 def move_by_grant(command: MoveByGrant, state: Model) -> Sequence[Event]:
     """Let the granted version hold the target; a move that a rule forbids is noted as refused."""
+    restored = _restored(command, state)
+    for event in restored:
+        state = evolve(state, event)
+    return [*restored, *_moved(command, state)]
+
+
+def _restored(command: MoveByGrant, state: Model) -> Sequence[Event]:
+    """Return the event by which a resumed grant holds again, none for another."""
+    if not command.is_resumed or command.approval not in state.ended_grants:
+        return []
+    version = version_of(command.model, command.number)
+    return [
+        GrantRestored(
+            name=command.model, approval=command.approval, target=command.target, version=version
+        )
+    ]
+
+
+def _moved(command: MoveByGrant, state: Model) -> Sequence[Event]:
     try:
         if command.refusal_reason:
             raise Forbidden(command.refusal_reason, command.refusal_message)
@@ -88,7 +107,16 @@ def end_grant(command: EndGrant, state: Model) -> Sequence[Event]:
         for holder in state.holders_of(command.target)
         if (holder.number, holder.approval) != by_grant
     )
+    if not after and state.holders_of(command.target) and _may_succeed(command, state):
+        after = (Holder(command.successor, command.successor_approval),)
     return [ended, *change(command.target, after, state, ended_approval=command.approval)]
+
+
+def _may_succeed(command: EndGrant, state: Model) -> bool:
+    """Return whether the version that held it before may hold it again."""
+    version = state.versions.get(command.successor)
+    is_fit = version is not None and not version.is_archived and not version.is_draft
+    return is_fit and command.successor_approval not in {"", command.approval, *state.ended_grants}
 
 
 def _entered_by_grant(command: MoveByGrant, state: Model) -> Holders:

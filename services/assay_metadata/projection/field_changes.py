@@ -10,6 +10,7 @@ from assay.metadata.v1.events_pb2 import (
     AliasUnset,
     GrantedMoveRefused,
     GrantEnded,
+    GrantRestored,
     ModelArchived,
     ModelCreated,
     ModelRestored,
@@ -45,7 +46,7 @@ def _values(event: Message) -> tuple[Values, Values]:
                 dict(_flat((path, getattr(fields, path)) for path in paths))
                 for fields in (event.previous_fields, event.fields)
             )  # type: ignore[return-value] # two of them
-        case GrantedMoveRefused() | GrantEnded():
+        case GrantedMoveRefused() | GrantEnded() | GrantRestored():
             return {}, {}
         case AliasSet() | StageSet():
             return _kept("version", event.previous_version), _kept("version", event.version)

@@ -12,6 +12,7 @@ from assay.metadata.v1.events_pb2 import (
     AliasUnset,
     GrantedMoveRefused,
     GrantEnded,
+    GrantRestored,
     ModelArchived,
     ModelCreated,
     ModelFields,
@@ -90,7 +91,7 @@ def apply(recorded: Recorded) -> Iterator[Write]:
             yield from _holders(event, recorded)
         case StageGraphSet() | NamespaceStageGraphSet():
             yield _stage_graph(event, recorded)
-        case GrantEnded():
+        case GrantEnded() | GrantRestored():
             yield _model_now(event, recorded)
         case GrantedMoveRefused():
             pass  # nothing but the history and the etag
@@ -136,7 +137,7 @@ def _name(event: ModelNameClaimed, recorded: Recorded) -> Write:
 
 
 def _model_now(
-    event: ModelRenamed | ModelArchived | ModelRestored | GrantEnded,
+    event: ModelRenamed | ModelArchived | ModelRestored | GrantEnded | GrantRestored,
     recorded: Recorded,
     **changes: str,
 ) -> Write:
@@ -358,6 +359,7 @@ METADATA = Projection(
         NamespaceStageGraphSet,
         GrantedMoveRefused,
         GrantEnded,
+        GrantRestored,
     ),
     apply=apply,
 )

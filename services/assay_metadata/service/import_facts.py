@@ -93,7 +93,7 @@ class ImportFacts(Models, Versions):
         async def ask(move: tuple[str, int]) -> tuple[bool, str]:
             digest = after.versions[move[1]].manifest_digest
             version = model.version(move[1])
-            grant = await ports.check_grant(self._peers, target(move[0]), version, digest)
+            grant = await ports.check_grant(self._peers, target(move[0]), version, digest, after)
             return grant.is_governed, grant.approval if grant.is_governed else ""
 
         grants = await _all(asked, ask)

@@ -43,6 +43,8 @@ class Importing(ImportFacts):
             return api.ImportResponse(
                 batch=request.batch, is_known=True, consistency_token=folded.token
             )
+        if any(item.model.tier for item in request.items):
+            await self._require_governing(model, context)
         items = await self._items(request, model, folded.state)
         await asyncio.sleep(0)  # a batch is long work: other calls get their turn in between
         command = ImportBatch(str(model), items)

@@ -43,6 +43,8 @@ class Models(Parts):
         parent, given = NamespaceName.parse(request.parent), request.model
         name = ModelName(parent.namespace, model_id(request.model_id))
         await self._require(parent)
+        if given.tier:
+            await self._require_governing(name, context)
         command = creation(name, given)
         done = await self._commands.handle(MODEL, str(name), command, intent(request, context))
         return api.CreateModelResponse(model=answers.model(done), consistency_token=done.token)
@@ -97,12 +99,19 @@ class Models(Parts):
         paths, fields = changes(
             request.update_mask.paths, fields_of_model(given), FREE_FIELDS_OF_A_MODEL
         )
+        if "tier" in paths and await self._is_other_tier(name, given.tier):
+            await self._require_governing(name, context)
         done = await self._handle(
             name,
             lambda model: UpdateModel(str(model), paths, fields),
             intent(request, context, etag=given.etag),
         )
         return api.UpdateModelResponse(model=answers.model(done), consistency_token=done.token)
+
+    async def _is_other_tier(self, name: ModelName, tier: str) -> bool:
+        """Return whether a model has another tier than the given one."""
+        name = await self._resolved(name)
+        return (await self._commands.fold(MODEL, str(name))).state.fields.tier != tier
 
     async def ArchiveModel(
         self, request: api.ArchiveModelRequest, context: Context

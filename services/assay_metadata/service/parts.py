@@ -10,6 +10,7 @@ from assay.metadata.v1.events_pb2 import ModelFields
 from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceServicer
 from assay.metadata.v1.resources_pb2 import Model, ModelCard, ModelVersion, StageGraph
 from assay.names import AliasName, ModelName, NamespaceName, StageName, VersionName
+from assay.type.v1.options_pb2 import Right
 from assay_events.commands import Commands, Done, Intent
 from assay_events.decider import Invalid
 from assay_metadata.domain.commands import Command
@@ -19,8 +20,10 @@ from assay_metadata.domain.namespace import NAMESPACE
 from assay_metadata.domain.presence import LedElsewhere, existing
 from assay_metadata.domain.state import Model as ModelState
 from assay_metadata.queries.names import Name, model_of, under
+from assay_serve.call import Context, call_of
 from assay_serve.peers import PeerChannels
 from assay_serve.postgres import Reads
+from assay_serve.rights import Demand, Rights
 
 FREE_FIELDS_OF_A_MODEL = ("description", "tags", "owners", "intended_use", "tier")
 FREE_FIELDS_OF_A_VERSION = ("description", "tags", "card")
@@ -34,10 +37,20 @@ Target = TypeVar("Target", bound=AliasName | StageName)
 class Parts(MetadataServiceServicer):
     """The parts that handlers work with."""
 
-    def __init__(self, commands: Commands, reads: Reads, peers: PeerChannels) -> None:
+    def __init__(
+        self, commands: Commands, reads: Reads, peers: PeerChannels, rights: Rights
+    ) -> None:
         self._commands = commands
         self._reads = reads
         self._peers = peers
+        self._rights = rights
+
+    async def _require_governing(self, model: ModelName, context: Context) -> None:
+        """Refuse who may not govern the model: its tier decides which policies hold for it."""
+        call, demand = call_of(context), Demand(Right.RIGHT_GOVERN, ("name",))
+        await self._rights.authorise(
+            call.actor.principal, demand, Model(name=str(model)), call.method
+        )
 
     async def _resolved(self, name: Name) -> Name:
         """Return `name` below the model that its model's name leads to, fresh from the stream."""

@@ -63,7 +63,7 @@ class StageGraphs(Parts):
         for holder in state.before(str(name)):
             digest = state.versions[holder.number].manifest_digest
             version = name.parent.version(holder.number)
-            grant = await ports.check_grant(self._peers, name, version, digest)
+            grant = await ports.check_grant(self._peers, name, version, digest, state)
             approval = grant.approval if grant.is_governed else ""
             entrants.append(Entrant(holder.number, grant.is_governed, approval))
         return tuple(entrants)

@@ -167,7 +167,11 @@ class Targets(Parts):
         )
         number = version.registered.number
         grant = await ports.check_grant(
-            self._peers, name, name.parent.version(number), version.manifest_digest
+            self._peers,
+            name,
+            name.parent.version(number),
+            version.manifest_digest,
+            state,
         )
         command = SetTarget(
             str(name.parent),

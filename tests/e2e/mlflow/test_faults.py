@@ -49,7 +49,7 @@ def test_a_governed_stage_is_left_to_its_approvers(
 ) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text(f"name: two\nmodels: {CHURN}\nstages: production\nquorum: 2\n")
-    assay.run("policy", "apply", str(policy), "--namespace", tenant)
+    assay.apply(policy, "--namespace", tenant)
     done = assay.run(
         "import",
         "mlflow",

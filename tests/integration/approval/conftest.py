@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.approval.court import Caller, Court, sitting
+from tests.integration.approval.caller import Caller
+from tests.integration.approval.court import Court, sitting
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
 import grpc
 import pytest
@@ -39,6 +38,8 @@ from assay_artifact.service.places import key_of
 from assay_serve.embedded import health, identity, nats, objects, ports, postgres
 from assay_serve.embedded.processes import Program, Running
 from assay_trust import digests, tokens
+from tests.support import mtls
+from tests.support.scribe import DEPLOYMENT
 
 ANN = "7d0f6a52-8f0c-4d0e-9d3b-0e6f4a1c2b3d"
 _HTTP = urllib3.PoolManager(retries=False, timeout=20)
@@ -210,11 +211,12 @@ def _environ(
         "ASSAY_NATS_USER": "artifact",
         "ASSAY_NATS_PASSWORD": bus.passwords["artifact"],
         "ASSAY_POSTGRES_URL": database.url("artifact"),
-        "ASSAY_DEPLOYMENT": str(uuid4()),
-        "ASSAY_OWNER": str(uuid4()),
+        "ASSAY_DEPLOYMENT": DEPLOYMENT,
+        "ASSAY_OWNER": ANN,
         "ASSAY_JWKS": str(trust / identity.TRUSTED),
         "ASSAY_SERVICE_KEY": str(identity.service_key(trust, "artifact")),
         "ASSAY_PEERS": json.dumps({}),
+        **mtls.environ(trust, "artifact"),
         "ASSAY_S3_URL": store.url,
         "ASSAY_S3_ACCESS_KEY": store.access_key,
         "ASSAY_S3_SECRET_KEY": store.secret_key,

@@ -100,6 +100,7 @@ def eventually(ask: Callable[[], list[str]], seconds: float = 15) -> list[str]:
     return ask()
 
 
+@pytest.mark.requirement("A1")
 def test_the_read_model_equals_its_rebuild(depot: Depot) -> None:
     depot.store_small(SMALL)
     manifest = depot.commit(file_of("a", SMALL))

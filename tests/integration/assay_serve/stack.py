@@ -15,7 +15,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from assay_serve.embedded import nats, ports, postgres
-from tests.integration.assay_serve.toy import Trust
+from tests.integration.assay_serve.toy import PRINCIPAL, Trust
+from tests.support import mtls
 
 MODULE = "tests.integration.assay_serve.small_service"
 
@@ -90,7 +91,7 @@ def standing(folder: Path, *, is_founded: bool = True) -> Iterator[Stack]:
     trust = Trust(folder / "identity")
     trust.write()
     with nats.running(folder) as bus, postgres.running(folder) as database:
-        deployment, owner = str(uuid4()), str(uuid4())
+        deployment, owner = str(uuid4()), PRINCIPAL
         environ = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(Path.cwd()),
@@ -104,6 +105,7 @@ def standing(folder: Path, *, is_founded: bool = True) -> Iterator[Stack]:
             "ASSAY_OWNER": owner,
             "ASSAY_JWKS": str(trust.jwks),
             "ASSAY_SERVICE_KEY": str(trust.folder / "metadata.pem"),
+            **mtls.environ(trust.folder, "metadata", deployment),
         }
         stack = Stack(bus, database, trust, environ)
         if is_founded:

@@ -18,6 +18,8 @@ from tests.integration.assay_serve.refused import refusal
 from tests.integration.assay_serve.toy import PRINCIPAL, Running, create
 
 Code = grpc.StatusCode
+# grpc rounds what is left up to whole units on the wire.
+SLACK_SECONDS = 0.1
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 

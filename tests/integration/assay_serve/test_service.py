@@ -256,7 +256,9 @@ async def test_a_second_process_on_the_same_port_serves_and_takes_over(
 
 
 async def test_a_process_that_does_not_write_the_read_model_is_ready_too(stack: Stack) -> None:
-    environ = {**stack.environ, "ASSAY_LISTEN": f"127.0.0.1:{ports.free(set())}"}
+    listen = [f"127.0.0.1:{ports.free(set())}" for _ in range(2)]
+    own = dict(zip(("ASSAY_LISTEN", "ASSAY_INTERNAL_LISTEN"), listen, strict=True))
+    environ = {**stack.environ, **own}
     second = Stack(stack.bus, stack.database, stack.trust, environ)
     with second.serving():
         async with second.channel() as channel:

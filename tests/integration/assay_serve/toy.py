@@ -20,6 +20,8 @@ from assay_serve.interceptor import Interceptor
 from assay_serve.server import Binding, Server
 from assay_serve.telemetry import Telemetry
 from assay_trust import jwks, keys, tokens
+from tests.support import mtls
+from tests.support.scribe import DEPLOYMENT
 
 if TYPE_CHECKING:  # the stub of a channel of grpc.aio is there for types only
     from assay.metadata.v1.metadata_service_pb2_grpc import MetadataServiceAsyncStub
@@ -128,6 +130,7 @@ class Running:
     trust: Trust
     channel: grpc.aio.Channel
     target: str
+    internal: str  # where it listens to services
 
     @property
     def stub(self) -> "MetadataServiceAsyncStub":
@@ -148,14 +151,15 @@ async def running(folder: Path, telemetry: Telemetry | None = None) -> AsyncIter
         Binding("assay.metadata.v1.MetadataService", toy),
         Binding("assay.event.v1.EventService", toy),
     )
-    server = Server(
-        "127.0.0.1:0", bindings, Interceptor(Identities(trust.jwks, "metadata"), telemetry)
-    )
+    identities = Identities(trust.jwks, "metadata")
+    server = Server("127.0.0.1:0", bindings, Interceptor(identities, telemetry, DEPLOYMENT))
+    credentials = mtls.server_credentials(folder, "metadata")
+    internal = f"127.0.0.1:{server.add_internal_port('127.0.0.1:0', credentials)}"
     await server.start()
     target = f"127.0.0.1:{server.port}"
     try:
         async with grpc.aio.insecure_channel(target) as channel:
-            yield Running(toy, server, trust, channel, target)
+            yield Running(toy, server, trust, channel, target, internal)
     finally:
         await server.stop()
 

@@ -1,5 +1,6 @@
 """The audit log over real servers: one NATS a test, one Postgres for all."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from assay_audit.projection import AUDIT
 from assay_audit.service.log import AuditService
 from assay_serve.embedded import nats, postgres
+from assay_serve.rights import Rights
 from tests.support.read_model import Following, following
-from tests.support.scribe import Scribe, writing
+from tests.support.scribe import DEPLOYMENT, OWNER, Scribe, writing
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +44,9 @@ async def log(scribe: Scribe, database: postgres.Database) -> AsyncIterator[Foll
 
 
 @pytest.fixture
-def audit(log: Following) -> AuditService:
-    """The service over those tables."""
-    return AuditService(log.reads)
+async def audit(scribe: Scribe, log: Following) -> AsyncIterator[AuditService]:
+    """The service over those tables, and over who is who."""
+    people = Rights(scribe.stores["audit"], DEPLOYMENT, f"principals/{OWNER}")
+    following = asyncio.create_task(people.run())
+    yield AuditService(log.reads, people)
+    following.cancel()

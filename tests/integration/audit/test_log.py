@@ -35,6 +35,7 @@ async def listed(audit: AuditService, request: ListLogEntriesRequest) -> list[in
     return [entry.revision for entry in response.entries]
 
 
+@pytest.mark.requirement("A1", "R2")
 async def test_every_event_is_there_verbatim_and_in_order(
     scribe: Scribe, log: Following, audit: AuditService
 ) -> None:
@@ -148,6 +149,7 @@ async def test_an_event_forged_for_a_subject_of_no_aggregate_counts_nowhere(
     assert await listed(audit, ListLogEntriesRequest(filter="is_valid = false")) == [revision]
 
 
+@pytest.mark.requirement("A1")
 async def test_a_replayed_log_is_the_same_row_by_row(scribe: Scribe, log: Following) -> None:
     for number in range(10):
         await scribe.write(ModelCreated(name=f"{CHURN}-{number}"))
@@ -166,6 +168,7 @@ async def test_a_rebuilt_log_goes_on(scribe: Scribe, log: Following, audit: Audi
     assert await listed(audit, ListLogEntriesRequest(filter=f"revision >= {last}")) == [last]
 
 
+@pytest.mark.requirement("A9.1")
 async def test_the_log_is_filtered(scribe: Scribe, log: Following, audit: AuditService) -> None:
     first = await scribe.write(ModelCreated(name=CHURN), BOB, request_id=REQUEST)
     other = await scribe.write(ModelCreated(name=f"{CHURN}-2"))

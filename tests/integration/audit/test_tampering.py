@@ -69,6 +69,7 @@ async def filled(scribe: Scribe, log: Following) -> Following:
     return log
 
 
+@pytest.mark.requirement("A5")
 @pytest.mark.parametrize("is_rebuilt", [False, True])
 async def test_who_serves_can_only_add(
     filled: Following, database: postgres.Database, is_rebuilt: bool
@@ -84,6 +85,7 @@ async def test_who_serves_can_only_add(
     assert await rows(database) == before
 
 
+@pytest.mark.requirement("A5")
 @pytest.mark.parametrize("is_rebuilt", [False, True])
 async def test_the_owner_is_refused_by_the_table_itself(
     filled: Following, database: postgres.Database, is_rebuilt: bool

@@ -13,6 +13,7 @@ from assay.approval.v1.events_pb2 import (
     ApprovalRevoked,
     ApprovalSigned,
 )
+from assay.approval.v1.resources_pb2 import ApprovalState as State
 from assay.approval.v1.resources_pb2 import PolicyRef
 from assay.audit.v1.audit_service_pb2 import WhoApprovedRequest, WhoApprovedResponse
 from assay.event.v1.envelope_pb2 import Envelope
@@ -29,10 +30,11 @@ from assay.type.v1.moment_pb2 import Moment
 from assay_audit.service.log import AuditService
 from assay_events import token
 from assay_events.decider import Invalid, NotFound
+from assay_trust import digests
 from assay_trust.record import Meaning
 from tests.support.read_model import Following
 from tests.support.scribe import ANN, Scribe
-from tests.support.signing import Person
+from tests.support.signing import ROLE, Person
 
 CHURN = "namespaces/default/models/churn"
 STAGE = f"{CHURN}/stages/production"
@@ -58,6 +60,7 @@ class Story:
     async def begin(self) -> None:
         for person in (self.bob, self.eve):
             await self.scribe.write(person.enrolled)
+            await self.scribe.write(person.appointed())
         for number in (1, 2):
             await self.scribe.write(registered(number))
 
@@ -66,7 +69,7 @@ class Story:
         await self.scribe.write(asked)
         for signed in signatures or (self.eve.sign(asked), self.bob.sign(asked)):
             await self.scribe.write(signed)
-        await self.scribe.write(ApprovalGranted(name=asked.name))
+        await self.scribe.write(granted(asked))
         return asked
 
     async def move(self, asked: ApprovalRequested) -> int:
@@ -91,7 +94,17 @@ def registered(number: int) -> ModelVersionRegistered:
     return ModelVersionRegistered(name=name, number=number, manifest_digest=digest(number))
 
 
+def granted(asked: ApprovalRequested) -> ApprovalGranted:
+    return ApprovalGranted(
+        name=asked.name,
+        version=asked.version,
+        manifest_digest=asked.manifest_digest,
+        target=asked.target,
+    )
+
+
 def requested(number: int) -> ApprovalRequested:
+    evidence = b'{"metrics":{}}'
     return ApprovalRequested(
         name=f"namespaces/default/approvals/{uuid4()}",
         version=f"{CHURN}/versions/{number}",
@@ -101,6 +114,8 @@ def requested(number: int) -> ApprovalRequested:
         quorum=2,
         submitter=SUBMITTER,
         nonce=uuid4().hex * 2,
+        evidence=evidence,
+        evidence_digest=digests.sha256(evidence),
     )
 
 
@@ -124,6 +139,10 @@ async def test_the_auditor_is_told_who_let_it_in(story: Story) -> None:
     assert [signer.revision for signer in told.signers] == [moved - 3, moved - 2]
     assert told.policies == [POLICY]
     assert told.registrant == ANN.principal
+    assert [(signer.step, signer.role) for signer in told.signers] == [("approval", ROLE)] * 2
+    assert {signer.reason_code for signer in told.signers} == {"reviewed"}
+    assert (told.state, told.quorum, told.defect) == (State.APPROVAL_STATE_GRANTED, 2, "")
+    assert told.evidence_digest == asked.evidence_digest
     assert not told.is_revoked
     assert told.as_of_revision == moved
     assert token.decode(told.consistency_token) == moved
@@ -185,6 +204,7 @@ CHANGES: dict[str, Change] = {
     "another digest": lambda asked: setattr(asked, "manifest_digest", digest(7)),
     "another target": lambda asked: setattr(asked, "target", f"{CHURN}/stages/other"),
     "another nonce": lambda asked: setattr(asked, "nonce", "ab" * 32),
+    "another evidence": lambda asked: setattr(asked, "evidence_digest", digest(7)),
     "another policy": lambda asked: setattr(asked.policies[0], "digest", digest(7)),
 }
 
@@ -207,6 +227,7 @@ async def test_who_may_not_sign_is_no_signer(story: Story) -> None:
     asked = requested(1)
     stranger, gone = Person("Stranger"), Person("Gone")
     await story.scribe.write(gone.enrolled)
+    await story.scribe.write(gone.appointed())
     await story.scribe.write(asked)
     await story.scribe.write(gone.revoked)
     await story.scribe.write(stranger.sign(asked))

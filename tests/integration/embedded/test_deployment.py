@@ -12,11 +12,11 @@ import asyncpg
 import pytest
 import yaml
 
-from assay_serve.embedded import binaries, deployment, nats, objects, postgres
+from assay_serve.embedded import binaries, certificates, deployment, nats, objects, postgres
 from assay_serve.embedded.contexts import SERVICES
 from assay_serve.embedded.credentials import Secrets
 from assay_serve.embedded.data_folder import DataFolder
-from assay_serve.embedded.services import Modules, Wiring
+from assay_serve.embedded.services import Modules, Wiring, internal
 from tests.integration.embedded.stack import Json
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -53,11 +53,13 @@ async def test_the_roles_can_be_made_again_with_new_passwords(tmp_path: Path) ->
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_is_told_the_same_in_both(service: str) -> None:
-    port = dict.fromkeys((*SERVICES, "nats", "postgres", *objects.PORTS), 1)
+    names = (*SERVICES, *map(internal, SERVICES), "nats", "postgres", *objects.PORTS)
+    port = dict.fromkeys(names, 1)
     own = {name: f"assay_{name}.main" for name in SERVICES}
     wiring = Wiring(DataFolder(Path("/data")), SECRETS, port, Modules(own, ""))
     composed = _environment(service)
-    assert set(composed) - {"OTEL_EXPORTER_OTLP_ENDPOINT"} == set(wiring.env(service))
+    optional = {"OTEL_EXPORTER_OTLP_ENDPOINT", "ASSAY_OIDC_ISSUERS"}
+    assert set(composed) - optional == set(wiring.env(service)) - optional
     for name in ("ASSAY_SERVICE", "ASSAY_NATS_USER"):
         assert composed[name] == wiring.env(service)[name]
     peers = json.loads(composed["ASSAY_PEERS"])
@@ -66,6 +68,25 @@ def test_a_service_is_told_the_same_in_both(service: str) -> None:
         for other in SERVICES:
             if other != service and name != "ASSAY_PEERS":
                 assert f"_{other.upper()}:" not in value, (name, value)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_services_call_the_internal_port_with_their_own_certificate(service: str) -> None:
+    composed = _environment(service)
+    port = composed["ASSAY_INTERNAL_LISTEN"].partition(":")[2]
+    assert port != composed["ASSAY_LISTEN"].partition(":")[2]
+    for peer, address in json.loads(composed["ASSAY_PEERS"]).items():
+        assert address == f"{peer}:{port}"
+    mounted = _list(_services()[service].get("volumes", []))
+    assert mounted == [f"${{ASSAY_DATA:?}}/identity/tls/{service}:/run/tls:ro"]
+    for path in certificates.environ(Path("/run"), "tls").items():
+        assert path in composed.items()
+
+
+def test_certificates_are_renewed_there_too() -> None:
+    renewer = _services()["certificates"]
+    assert _list(renewer["command"])[2:] == [certificates.__name__, "/tls", "${ASSAY_DEPLOYMENT:?}"]
+    assert renewer["volumes"] == ["${ASSAY_DATA:?}/identity/tls:/tls"]
 
 
 def test_the_tables_of_the_audit_log_are_made_by_their_owner_there_too() -> None:
@@ -106,6 +127,11 @@ def test_the_environment_of_compose_is_made_once(tmp_path: Path) -> None:
     assert all(shlex.quote(value) == value for value in told.values())
     for name in ("s3/security.toml", "identity/jwks.json", "identity/audit.pem", "endpoints.json"):
         assert (tmp_path / name).is_file()
+    assert all(Path(path).is_file() for path in _tls(tmp_path).values())
+
+
+def _tls(folder: Path) -> dict[str, str]:
+    return certificates.environ(DataFolder(folder).tls, "metadata")
 
 
 def _make_roles(database: postgres.Database) -> None:

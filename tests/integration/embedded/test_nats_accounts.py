@@ -168,6 +168,7 @@ async def test_the_answer_to_an_event_of_ones_own_cannot_be_an_event_of_another(
     assert set(subjects) == {OWN.format(name) for name in SERVICES}
 
 
+@pytest.mark.requirement("A5")
 @pytest.mark.parametrize("prefix", [nats.API, "$JS.API"])
 async def test_no_service_changes_or_removes_what_is_kept(store: Store, prefix: str) -> None:
     before = await store.state()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from assay_serve.embedded import certificates
 from assay_serve.embedded.contexts import SERVICES
 from assay_trust import jwks, keys
 from tests.integration.embedded.stack import BACKENDS, Json, Stack, connect, runs, wait_until
@@ -96,7 +97,13 @@ def test_a_service_is_told_its_own_secrets_only(running: Stack, service: str) ->
             assert in_url or value not in json.dumps(told)
     assert f"//{service}:" in told["ASSAY_POSTGRES_URL"]
     assert told["ASSAY_NATS_USER"] == told["ASSAY_SERVICE"] == service
-    assert set(json.loads(told["ASSAY_PEERS"])) == set(SERVICES) - {service}
+    peers = json.loads(told["ASSAY_PEERS"])
+    assert set(peers) == set(SERVICES) - {service}
+    listening = {told["ASSAY_LISTEN"], told["ASSAY_INTERNAL_LISTEN"]}
+    assert len({*listening, *peers.values()}) == len(SERVICES) + 1
+    for variable in ("ASSAY_TLS_CERTIFICATE", "ASSAY_TLS_KEY", "ASSAY_TLS_CA"):
+        assert Path(told[variable]).parent == running.path / "identity" / "tls" / service
+        assert Path(told[variable]).is_file()
     assert ("ASSAY_S3_SECRET_KEY" in told) == (service == "artifact")
     assert "ASSAY_POSTGRES_OWNER_URL" not in told
     assert "ASSAY_MODULES" not in told
@@ -115,6 +122,19 @@ def test_each_service_key_is_listed_as_trusted(running: Stack) -> None:
         pair = keys.from_pem((identity / f"{name}.pem").read_bytes())
         assert trusted[f"services/{name}"] == pair.public
     assert trusted["assay-local"] == keys.from_pem((identity / "issuer.pem").read_bytes()).public
+
+
+@pytest.mark.slow
+def test_certificates_are_renewed_while_it_runs(stack: Stack) -> None:
+    stack.up()
+    folder = stack.path / "identity" / "tls"
+    kept = (folder / "audit" / "certificate.pem").read_bytes()
+    (folder / "metadata" / "certificate.pem").unlink()  # as one whose time has come
+    wait_until(lambda: certificates.load(folder / "metadata") is not None, 60)
+    assert (folder / "audit" / "certificate.pem").read_bytes() == kept
+    log = (stack.path / "logs" / "supervisor.log").read_text()
+    assert "renewed the certificate of metadata" in log
+    assert stack.is_healthy()
 
 
 def test_run_hands_a_verb_to_a_service_as_its_owner(running: Stack) -> None:

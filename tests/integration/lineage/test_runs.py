@@ -76,7 +76,7 @@ async def lineage(
 ) -> AsyncIterator[Lineage]:
     folder = tmp_path / "identity"
     metadata = service("metadata", folder, bus, database)
-    served = service("lineage", folder, bus, database, {"metadata": metadata.target})
+    served = service("lineage", folder, bus, database, {"metadata": metadata.internal})
     for each in (metadata, served):
         await empty(database.owner_url(each.name))
         await asyncio.to_thread(each.prepare)

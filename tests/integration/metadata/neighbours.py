@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import grpc
 from google.protobuf.message import Message
@@ -16,6 +17,7 @@ from assay.artifact.v1.resources_pb2 import File, Manifest
 from assay_events.connection import Address, Connection
 from assay_events.jetstream import JetStream
 from assay_serve.embedded import nats
+from tests.support import mtls
 from tests.support.scribe import ANN, Scribe
 
 
@@ -28,7 +30,7 @@ class Neighbours:
     governed: set[str] = field(default_factory=set)
     grants: dict[tuple[str, str, str], str] = field(default_factory=dict)
     away: set[str] = field(default_factory=set)
-    address: str = ""
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def commit(self, namespace: str, digest: str) -> None:
         """Have a manifest of two files committed; only one of them is its own."""
@@ -90,8 +92,8 @@ class Neighbours:
 
 
 @contextmanager
-def serving(bus: nats.Bus) -> Iterator[Neighbours]:
-    """Run both on one port; their events go to `bus`."""
+def serving(bus: nats.Bus, identities: Path) -> Iterator[Neighbours]:
+    """Run both, each on a port of its own with its certificate; their events go to `bus`."""
     known = Neighbours(bus)
     server = grpc.server(ThreadPoolExecutor(8))
     handlers = [
@@ -99,7 +101,10 @@ def serving(bus: nats.Bus) -> Iterator[Neighbours]:
         _handler("approval", "CheckGrant", known.check_grant, CheckGrantRequest),
     ]
     server.add_generic_rpc_handlers(handlers)
-    known.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    for service in ("artifact", "approval"):
+        credentials = mtls.server_credentials(identities, service)
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+        known.addresses[service] = f"127.0.0.1:{port}"
     server.start()
     try:
         yield known

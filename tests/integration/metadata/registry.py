@@ -1,6 +1,7 @@
 """The metadata service as a process, on real NATS and Postgres, with a client's few words."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -28,6 +29,8 @@ from assay_serve.embedded import identity, nats, ports, postgres
 from assay_trust import tokens
 from tests.integration.metadata import neighbours
 from tests.integration.metadata.neighbours import Neighbours
+from tests.support import mtls
+from tests.support.roles import appoint
 from tests.support.scribe import DEPLOYMENT, OWNER, writing
 
 ANN = "7d0f6a52-8f0c-4d0e-9d3b-0e6f4a1c2b3d"
@@ -160,7 +163,7 @@ def running(folder: Path) -> Iterator[Registry]:
     with (
         nats.running(folder / "nats") as bus,
         postgres.running(folder / "postgres") as database,
-        neighbours.serving(bus) as known,
+        neighbours.serving(bus, identity_folder) as known,
     ):
         asyncio.run(_found(bus))
         environ = _environ(identity_folder, bus, database, known)
@@ -184,13 +187,15 @@ def _environ(
         "ASSAY_OWNER": OWNER,
         "ASSAY_JWKS": str(folder / identity.TRUSTED),
         "ASSAY_SERVICE_KEY": str(identity.service_key(folder, "metadata")),
-        "ASSAY_PEERS": f'{{"artifact": "{known.address}", "approval": "{known.address}"}}',
+        "ASSAY_PEERS": json.dumps(known.addresses),
+        **mtls.environ(folder, "metadata"),
     }
 
 
 async def _found(bus: nats.Bus) -> None:
-    async with writing(bus):
-        pass
+    async with writing(bus) as scribe:
+        for principal in (ANN, BEN):
+            await appoint(scribe, principal)
 
 
 @contextmanager

@@ -47,6 +47,7 @@ def differences(
             return found
 
 
+@pytest.mark.requirement("A3")
 def test_history_has_the_values_before_and_after(
     registry: Registry, metadata: MetadataServiceStub
 ) -> None:

@@ -52,6 +52,7 @@ def _read(registry: Registry, name: str, as_of: int = 0) -> Model:
     return registry.stub().GetModel(request).model
 
 
+@pytest.mark.requirement("W12.1")
 def test_a_model_keeps_all_that_it_says_of_itself(registry: Registry) -> None:
     given = Model(
         owners=["teams/risk", "größer 😀"], intended_use="Loans", tier="high", imported=IMPORTED
@@ -63,6 +64,7 @@ def test_a_model_keeps_all_that_it_says_of_itself(registry: Registry) -> None:
     assert _read(registry, written.name) == written
 
 
+@pytest.mark.requirement("A3", "W12.1")
 def test_a_model_changes_its_owners_and_tells_what_they_were(registry: Registry) -> None:
     stub = registry.stub()
     before = _model(registry, Model(owners=["teams/risk"], tier="high", intended_use="Loans"))
@@ -99,6 +101,7 @@ def test_an_owner_and_a_tier_have_a_form(registry: Registry, model: Model) -> No
         _model(registry, model)
 
 
+@pytest.mark.requirement("W12.1")
 def test_a_version_keeps_all_that_it_says_of_itself(
     registry: Registry, metadata: MetadataServiceStub
 ) -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import asyncpg
+import pytest
 
 import assay.metadata.v1.metadata_service_pb2 as api
 from assay.metadata.v1.resources_pb2 import Model, ModelVersion, StageGraph, StageRule
@@ -47,6 +48,7 @@ def lively(registry: Registry) -> str:
     return name
 
 
+@pytest.mark.requirement("A1")
 def test_the_live_tables_equal_a_rebuild(registry: Registry) -> None:
     name = lively(registry)
     request = api.GetModelRequest(name=name, at_least_as_fresh=registry.token)

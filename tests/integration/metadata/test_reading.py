@@ -248,6 +248,7 @@ def test_a_stage_is_as_of_exactly_the_revision_asked_for(
     assert old == first
 
 
+@pytest.mark.requirement("A3")
 def test_every_read_can_be_of_before(registry: Registry, metadata: MetadataServiceStub) -> None:
     name = registry.model()
     one = registry.version(name, ModelVersion(tags={"a": "1"}))
@@ -323,6 +324,7 @@ def test_what_is_not_there_is_not_found(registry: Registry, metadata: MetadataSe
             listing()
 
 
+@pytest.mark.requirement("A8.1")
 def test_a_clock_that_goes_back_changes_no_order(
     registry: Registry, metadata: MetadataServiceStub
 ) -> None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from assay.approval.v1.events_pb2 import ApprovalGranted, ApprovalRevoked
 from assay.approval.v1.resources_pb2 import ApprovalState
 from assay.type.v1.actor_pb2 import ActorKind
-from assay_approval.domain.approval import APPROVAL, Command, Revoke
+from assay_approval.domain.approval import APPROVAL
+from assay_approval.domain.commands import Command, Revoke
 from assay_approval.domain.counting import Event
 from assay_events.spec import run
 from tests.unit.assay_approval.people import (

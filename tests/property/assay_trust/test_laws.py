@@ -14,8 +14,8 @@ from assay_trust.canonical import Value
 from assay_trust.display import display_text
 from assay_trust.errors import InvalidToken, NotCanonical, TrustError, UnusableKeyFile
 from assay_trust.keyfiles import Cost
-from assay_trust.record import SIGNATURE_TYPE, Meaning, Named, SigningRecord
-from tests.unit.assay_trust.examples import BEN, KEY, OTHER, PAIR, RECORD
+from assay_trust.record import SIGNATURE_TYPE, EndorsementRecord, Meaning, Named, SigningRecord
+from tests.unit.assay_trust.examples import ANN, BEN, KEY, OTHER, PAIR, RECORD
 
 texts = st.text().map(lambda text: unicodedata.normalize("NFC", text))
 names = st.from_regex(r"[a-z0-9_]{1,8}", fullmatch=True)
@@ -34,6 +34,7 @@ policies = st.dictionaries(ids, digest_texts, max_size=4).map(
         for key in sorted(found, key=lambda key: f"{key}/versions/1")
     )
 )
+slugs = st.just("") | st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 records = st.builds(
     SigningRecord,
     deployment=st.uuids().map(str),
@@ -46,7 +47,22 @@ records = st.builds(
     signer=st.just(RECORD.signer),
     key=st.just(KEY),
     time=st.datetimes(timezones=st.just(UTC)).map(lambda time: time.replace(microsecond=0)),
+    step=slugs,
+    role=slugs,
+    delegator=st.sampled_from(["", f"principals/{ANN}"]),
+    evidence_digest=st.just("") | digest_texts,
+    reason_code=slugs,
     reason_commitment=st.sampled_from(["", "ab" * 32]),
+    printed_name_commitment=st.sampled_from(["", "cd" * 32]),
+)
+endorsements = st.builds(
+    EndorsementRecord,
+    deployment=st.uuids().map(str),
+    subject=st.builds(Named, ids.map(lambda text: f"principals/{text}"), digest_texts),
+    nonce=st.binary(min_size=16, max_size=64).map(bytes.hex),
+    signer=st.just(RECORD.signer),
+    key=st.just(KEY),
+    time=st.datetimes(timezones=st.just(UTC)).map(lambda time: time.replace(microsecond=0)),
     printed_name_commitment=st.sampled_from(["", "cd" * 32]),
 )
 positions = st.integers(min_value=0)
@@ -110,6 +126,31 @@ def test_a_record_is_read_back(record: SigningRecord) -> None:
 @given(records, records)
 def test_two_records_never_read_the_same(one: SigningRecord, other: SigningRecord) -> None:
     assert (display_text(one) == display_text(other)) == (one == other)
+
+
+@given(endorsements, endorsements)
+def test_an_endorsement_is_read_back_and_reads_like_no_other(
+    one: EndorsementRecord, other: EndorsementRecord
+) -> None:
+    assert EndorsementRecord.from_bytes(one.to_bytes()) == one
+    assert (display_text(one) == display_text(other)) == (one == other)
+
+
+@given(endorsements, positions, bits)
+def test_one_changed_bit_makes_another_endorsement_or_none(
+    record: EndorsementRecord, position: int, bit: int
+) -> None:
+    try:
+        assert EndorsementRecord.from_bytes(_flip(record.to_bytes(), position, bit)) != record
+    except TrustError:
+        return
+
+
+@given(st.binary() | values.map(canonical.encode))
+def test_no_bytes_make_a_record_by_chance_or_raise_another_error(data: bytes) -> None:
+    for read in (SigningRecord.from_bytes, EndorsementRecord.from_bytes):
+        with pytest.raises(TrustError):
+            read(data)
 
 
 @given(records, positions, bits)

@@ -7,7 +7,7 @@ import pytest
 
 from assay.cli.moments import moment_of
 from assay.cli.pairs import numbers, texts
-from assay.cli.policies import requests_of
+from assay.cli.policy_files import requests_of
 from assay.cli.runs import read_run
 from assay.errors import Invalid
 

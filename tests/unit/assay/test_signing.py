@@ -124,6 +124,7 @@ def prepare(
         return signing.prepare(client, NAME, PAIR.public, meaning, reason)
 
 
+@pytest.mark.requirement("S8")
 @pytest.mark.parametrize("meaning", [Meaning.APPROVED, Meaning.REJECTED])
 def test_what_was_shown_is_what_is_signed(meaning: Meaning) -> None:
     approvals = Approvals()
@@ -142,6 +143,7 @@ def test_what_was_shown_is_what_is_signed(meaning: Meaning) -> None:
 OTHER = "00000000-0000-4000-8000-00000000000f"
 
 
+@pytest.mark.requirement("S8")
 @pytest.mark.parametrize(
     ("forge", "refusal"),
     [
@@ -150,6 +152,7 @@ OTHER = "00000000-0000-4000-8000-00000000000f"
         (lambda r: replace(r, subject=Named(r.subject.name, "sha256:" + "c" * 64)), DataLoss),
         (lambda r: replace(r, target=f"{MODEL}/stages/staging"), DataLoss),
         (lambda r: replace(r, policies=()), DataLoss),
+        (lambda r: replace(r, evidence_digest=DIGEST), DataLoss),
         (lambda r: replace(r, meaning=Meaning.REJECTED), DataLoss),
         (lambda r: replace(r, key=f"{SIGNER}/keys/{'0' * 16}"), DataLoss),
         (lambda r: replace(r, reason_commitment="d" * 64), DataLoss),

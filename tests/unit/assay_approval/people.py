@@ -1,5 +1,6 @@
 """People with keys, and what they ask and sign: the material of the tests of approvals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -9,17 +10,14 @@ from assay.approval.v1.events_pb2 import ApprovalGranted, ApprovalRequested, App
 from assay.approval.v1.resources_pb2 import PolicySpec
 from assay.type.v1.actor_pb2 import ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
-from assay_approval.domain.approval import (
-    APPROVAL,
-    Facts,
-    Reject,
-    Request,
-    Sign,
-)
+from assay_approval.conditions import Inputs
+from assay_approval.domain.approval import APPROVAL
+from assay_approval.domain.commands import Facts, Reject, Request, Sign
 from assay_approval.domain.counting import Event
 from assay_approval.domain.policies import Version
 from assay_approval.domain.signing import Signer, Signing
 from assay_approval.signatures import policy_digest
+from assay_approval.verdict import Act
 from assay_trust import dsse, keys, personal
 from assay_trust.keys import KeyPair
 from assay_trust.record import SIGNATURE_TYPE, Meaning, Named, SigningRecord
@@ -57,6 +55,7 @@ class Person:
         human = ActorKind.ACTOR_KIND_HUMAN
         return Signer(
             name=self.name,
+            accounts=frozenset({self.name}),
             kind=human,
             is_owner=False,
             printed_name=self.word.title(),
@@ -65,6 +64,33 @@ class Person:
 
 
 ANN, BOB, EVE, DAN = Person("ann"), Person("bob"), Person("eve"), Person("dan")
+ROLE = "validator"
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """People who have roles everywhere; of those in `same` each pair is one person."""
+
+    roles: frozenset[tuple[str, str, str]] = frozenset()
+    same: Mapping[str, str] = field(default_factory=dict)
+
+    def person(self, principal: str) -> str:
+        return self.same.get(principal, principal)
+
+    def may_sign(self, act: Act, target: str) -> bool:
+        del target
+        own = not act.delegator or (act.delegator, act.role, "") in self.roles
+        return own and (act.signer, act.role, act.delegator) in self.roles
+
+    def also(self, person: Person, role: str, delegator: str = "") -> "Roster":
+        """Return the same with another role."""
+        return replace(self, roles=self.roles | {(person.name, role, delegator)})
+
+
+def roster(*others: Person, role: str = ROLE) -> Roster:
+    """Return Ann, Bob, Eve, Dan and others, who all have one approver role."""
+    everybody = (ANN, BOB, EVE, DAN, *others)
+    return Roster(frozenset((person.name, role, "") for person in everybody))
 
 
 def text(clear: str) -> PersonalText:
@@ -88,7 +114,8 @@ def request(quorum: int = 2, submitter: Person = ANN) -> Request:
         target=TARGET,
         submitter=submitter.name,
         nonce="cd" * 32,
-        facts=Facts(DIGEST, ANN.name, is_archived=False, evidence=b"{}"),
+        at=NOW,
+        facts=Facts(DIGEST, ANN.name, is_archived=False, inputs=Inputs({})),
         policies=(policy(quorum=quorum),),
     )
 
@@ -111,6 +138,9 @@ def record(
         subject=Named(of.version, of.manifest_digest),
         target=of.target,
         policies=tuple(Named(each.name, each.digest) for each in of.policies),
+        evidence_digest=of.evidence_digest,
+        step="approval",
+        role=ROLE,
         meaning=meaning,
         signer=person.name,
         key=person.key,
@@ -137,12 +167,13 @@ def signing(person: Person, signed: SigningRecord, reason: str = "") -> Signing:
 def sign(person: Person, of: ApprovalRequested, **changes: object) -> Sign:
     """Return a person's command to sign; `changes` are to the record, before it is signed."""
     changed = replace(record(person, of), **changes)  # type: ignore[arg-type]
-    return Sign(of.name, signing(person, changed))
+    return Sign(of.name, signing(person, changed), roster(person))
 
 
 def reject(person: Person, of: ApprovalRequested, reason: str = "Drifts on new data.") -> Reject:
     """Return a person's command to reject."""
-    return Reject(of.name, signing(person, record(person, of, Meaning.REJECTED, reason), reason))
+    signed = signing(person, record(person, of, Meaning.REJECTED, reason), reason)
+    return Reject(of.name, signed, roster(person))
 
 
 def history(*commands: Sign | Reject | Request) -> list[Event]:

@@ -13,11 +13,13 @@ from assay.approval.v1.events_pb2 import (
     ApprovalRevoked,
     ApprovalSigned,
 )
-from assay.approval.v1.resources_pb2 import ApprovalState, PolicyRef
+from assay.approval.v1.resources_pb2 import ApprovalState, OnEnd, PolicyRef
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay.type.v1.personal_text_pb2 import PersonalText
-from assay_approval.domain.approval import APPROVAL, Revoke, Sign
+from assay_approval.conditions import Inputs
+from assay_approval.domain.approval import APPROVAL
+from assay_approval.domain.commands import Revoke, Sign
 from assay_events.decider import Forbidden, Invalid, NotFound, Rejection
 from assay_events.spec import Spec
 from assay_trust import digests, display
@@ -71,7 +73,9 @@ def test_a_request_fixes_version_digest_policies_and_the_largest_quorum() -> Non
             submitter=ANN.name,
             nonce=asking.nonce,
             registrant=ANN.name,
-            evidence=b"{}",
+            evidence=asking.facts.inputs.to_bytes(),
+            evidence_digest=asking.facts.inputs.digest,
+            specs=[each.spec for each in (one, three)],
         )
     )
 
@@ -79,6 +83,11 @@ def test_a_request_fixes_version_digest_policies_and_the_largest_quorum() -> Non
 def test_an_approval_needs_a_policy_that_governs_its_target() -> None:
     ungoverned = replace(request(), policies=())
     approval.given().when(ungoverned).then_rejected(Reason.REASON_NOT_GOVERNED)
+
+
+def test_a_version_without_a_digest_is_refused() -> None:
+    draft = replace(request(), facts=replace(request().facts, manifest_digest=""))
+    approval.given().when(draft).then_rejected(Reason.REASON_MANIFEST_MISSING)
 
 
 def test_an_archived_version_is_refused() -> None:
@@ -94,7 +103,7 @@ def test_a_target_of_another_model_is_refused() -> None:
 
 
 def test_evidence_of_more_than_16_kib_is_refused() -> None:
-    facts = replace(request().facts, evidence=b"x" * (16 * 1024 + 1))
+    facts = replace(request().facts, inputs=Inputs({"model.tier": "x" * (16 * 1024 + 1)}))
     approval.given().when(replace(request(), facts=facts)).then_rejected(Reason.REASON_TOO_LARGE)
 
 
@@ -292,6 +301,7 @@ def test_a_grant_can_be_taken_back() -> None:
             version=asked().version,
             target=asked().target,
             previous_state=ApprovalState.APPROVAL_STATE_GRANTED,
+            on_end=OnEnd.ON_END_OUT,
         )
     )
 

@@ -5,14 +5,24 @@ from dataclasses import replace
 import pytest
 
 from assay import names
-from assay.approval.v1.events_pb2 import PolicyPublished
-from assay.approval.v1.resources_pb2 import PolicySpec
+from assay.approval.v1.events_pb2 import PolicyProposed, PolicyPublished
+from assay.approval.v1.resources_pb2 import PasskeyData, PolicySpec
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
-from assay_approval.domain.policies import POLICIES, PublishPolicy, governing
+from assay_approval.domain.endorsing import Endorsing
+from assay_approval.domain.policies import (
+    POLICIES,
+    EndorsePolicy,
+    PublishPolicy,
+    Target,
+    governing,
+)
 from assay_approval.signatures import policy_digest
 from assay_events.decider import Invalid
 from assay_events.spec import Spec
+from assay_trust import dsse
+from assay_trust.record import ENDORSEMENT_TYPE, EndorsementRecord, Named
+from tests.unit.assay_approval.people import ANN, BOB, DEPLOYMENT, NOW, Person, text
 
 policies = Spec(POLICIES)
 HUMAN = ActorKind.ACTOR_KIND_HUMAN
@@ -25,8 +35,48 @@ def spec(quorum: int = 2, **parts: object) -> PolicySpec:
     return PolicySpec(quorum=quorum, **made)  # type: ignore[arg-type]
 
 
-def publish(policy: PolicySpec, name: str = NAME, known_number: int = 0) -> PublishPolicy:
-    return PublishPolicy(name, policy, HUMAN, known_number)
+def publish(
+    policy: PolicySpec, name: str = NAME, known_number: int = 0, *, founding: bool = True
+) -> PublishPolicy:
+    return PublishPolicy(name, policy, HUMAN, ANN.name, founding, known_number)
+
+
+def endorsing(person: Person, subject: Named) -> Endorsing:
+    """Return a person's endorsement of what is proposed."""
+    record = EndorsementRecord(
+        deployment=DEPLOYMENT,
+        subject=subject,
+        nonce="ef" * 32,
+        signer=person.name,
+        key=person.key,
+        time=NOW,
+        printed_name_commitment=text(person.word.title()).commitment.hex(),
+    ).to_bytes()
+    return Endorsing(
+        signer=person.signer,
+        record=record,
+        signature=dsse.sign(person.pair.private, ENDORSEMENT_TYPE, record),
+        passkey=PasskeyData(),
+        printed_name=text(person.word.title()),
+        deployment=DEPLOYMENT,
+        at=NOW,
+        may_endorse=True,
+    )
+
+
+def proposed(policy: PolicySpec, number: int = 1, name: str = NAME) -> PolicyProposed:
+    return PolicyProposed(
+        name=f"{name}/versions/{number}",
+        number=number,
+        spec=policy,
+        digest=policy_digest(policy),
+        proposer=ANN.name,
+    )
+
+
+def endorse(version: PolicyProposed, person: Person = BOB) -> EndorsePolicy:
+    signed = endorsing(person, Named(version.name, version.digest))
+    return EndorsePolicy(version.name, signed)
 
 
 def published(
@@ -37,6 +87,7 @@ def published(
         number=number,
         spec=policy,
         digest=policy_digest(policy),
+        proposer=ANN.name,
         founding=number == 1 if founding is None else founding,
     )
 
@@ -45,15 +96,50 @@ def test_the_first_version_is_number_one_and_founding() -> None:
     policies.given().when(publish(spec())).then(published(spec()))
 
 
-def test_the_next_version_counts_on_and_keeps_what_was() -> None:
-    second = published(spec(3), 2)
+def test_the_next_version_waits_for_another_person_and_keeps_what_was() -> None:
+    second = proposed(spec(3), 2)
     second.previous_spec.CopyFrom(spec(2))
     policies.given(published(spec(2))).when(publish(spec(3))).then(second)
+    found = governing(POLICIES.fold([published(spec(2)), second]), Target(STAGE))
+    assert [version.number for version in found] == [1]
 
 
-def test_a_second_policy_is_not_founding() -> None:
-    other = published(spec(), name=OTHER, founding=False)
-    policies.given(published(spec())).when(publish(spec(), OTHER)).then(other)
+def test_an_endorsement_puts_the_next_version_in_force() -> None:
+    second = proposed(spec(3), 2)
+    given = policies.given(published(spec(2)), second)
+    (event,) = given.when(endorse(second)).events
+    assert isinstance(event, PolicyPublished)
+    assert event.endorsement.signer == BOB.name
+    found = governing(POLICIES.fold([published(spec(2)), second, event]), Target(STAGE))
+    assert [version.number for version in found] == [2]
+
+
+def test_nobody_endorses_what_they_proposed() -> None:
+    second = proposed(spec(3), 2)
+    given = policies.given(published(spec(2)), second)
+    given.when(endorse(second, ANN)).then_rejected(Reason.REASON_SELF_ENDORSEMENT)
+
+
+def test_what_does_not_wait_is_not_endorsed() -> None:
+    first = proposed(spec(2))
+    given = policies.given(published(spec(2)))
+    given.when(endorse(first)).then_rejected(Reason.REASON_NOT_PROPOSED)
+    policies.given().when(endorse(first)).then_rejected(Reason.REASON_NOT_FOUND)
+
+
+def test_an_endorsement_of_something_else_puts_nothing_in_force() -> None:
+    second, other = proposed(spec(3), 2), proposed(spec(1), 2)
+    stolen = replace(endorse(second), endorsing=endorse(other).endorsing)
+    given = policies.given(published(spec(2)), second)
+    given.when(stolen).then_rejected(Reason.REASON_BAD_SIGNATURE)
+
+
+def test_a_version_that_nobody_endorsed_does_not_count() -> None:
+    forged = published(spec(1), 2, founding=False)
+    claimed = published(spec(1), 2, founding=True)
+    for event in (forged, claimed):
+        found = governing(POLICIES.fold([published(spec(2)), event]), Target(STAGE))
+        assert [version.number for version in found] == [1]
 
 
 def test_the_same_words_again_change_nothing() -> None:
@@ -66,7 +152,7 @@ def test_order_and_repetition_of_ids_say_nothing_new() -> None:
 
 
 def test_a_version_on_top_of_an_old_one_is_refused() -> None:
-    outcome = policies.given(published(spec()), published(spec(3), 2))
+    outcome = policies.given(*in_force(spec(), spec(3)))
     outcome.when(publish(spec(4), known_number=1)).then_rejected(Reason.REASON_ETAG_MISMATCH)
 
 
@@ -96,15 +182,8 @@ def test_a_quorum_may_be_1_to_64(quorum: int) -> None:
 
 
 def test_a_workload_publishes_no_policy() -> None:
-    command = PublishPolicy(NAME, spec(), ActorKind.ACTOR_KIND_WORKLOAD)
+    command = replace(publish(spec()), kind=ActorKind.ACTOR_KIND_WORKLOAD)
     policies.given().when(command).then_rejected(Reason.REASON_HUMAN_REQUIRED)
-
-
-def test_once_a_policy_governs_a_stranger_publishes_none() -> None:
-    stranger = replace(publish(spec(1)), is_trusted=False)
-    policies.given().when(stranger).then(published(spec(1)))
-    known = policies.given(published(spec()))
-    known.when(stranger).then_rejected(Reason.REASON_KEY_NOT_ENROLLED)
 
 
 STAGE = names.StageName("default", "churn", "production")
@@ -120,6 +199,7 @@ ALIAS = names.AliasName("default", "churn", "champion")
         (spec(models=["fraud"]), STAGE, False),
         (spec(stages=["staging"]), STAGE, False),
         (spec(stages=["*"]), ALIAS, False),
+        (spec(stages=["champion"]), ALIAS, True),
         (spec(stages=[], aliases=["champion"]), ALIAS, True),
         (spec(stages=[], aliases=["production"]), STAGE, False),
     ],
@@ -127,24 +207,49 @@ ALIAS = names.AliasName("default", "churn", "champion")
 def test_a_policy_governs_what_it_selects(
     policy: PolicySpec, target: names.AliasName | names.StageName, governs: bool
 ) -> None:
-    found = governing(POLICIES.fold([published(policy)]), target)
+    found = governing(POLICIES.fold([published(policy)]), Target(target))
     assert [version.name for version in found] == ([f"{NAME}/versions/1"] if governs else [])
 
 
-def test_the_newest_version_governs_and_all_matching_policies_do() -> None:
-    history = [published(spec()), published(spec(3), 2), published(spec(4), name=OTHER)]
-    found = governing(POLICIES.fold(history), STAGE)
+def in_force(*specs: PolicySpec, name: str = NAME) -> list[PolicyProposed | PolicyPublished]:
+    """Return the events of versions that came into force one after the other."""
+    events: list[PolicyProposed | PolicyPublished] = [published(specs[0], name=name)]
+    for number, each in enumerate(specs[1:], start=2):
+        events.append(version := proposed(each, number, name))
+        events += POLICIES.decide(endorse(version), POLICIES.fold(events))
+    return events
+
+
+def test_the_newest_version_governs() -> None:
+    found = governing(POLICIES.fold(in_force(spec(), spec(3))), Target(STAGE))
+    assert [version.name for version in found] == [f"{NAME}/versions/2"]
+
+
+def test_all_matching_policies_govern() -> None:
+    other = proposed(spec(4), 1, OTHER)
+    events = [*in_force(spec(), spec(3)), other]
+    events += POLICIES.decide(endorse(other), POLICIES.fold(events))
+    found = governing(POLICIES.fold(events), Target(STAGE))
     assert [version.name for version in found] == [f"{OTHER}/versions/1", f"{NAME}/versions/2"]
+
+
+@pytest.mark.parametrize(
+    ("tiers", "tier", "governs"),
+    [([], "", True), (["high"], "high", True), (["high"], "", False), (["none"], "", True)],
+)
+def test_a_policy_may_govern_tiers(tiers: list[str], tier: str, governs: bool) -> None:
+    found = governing(POLICIES.fold([published(spec(tiers=tiers))]), Target(STAGE, tier))
+    assert bool(found) is governs
 
 
 def test_a_version_that_is_not_what_its_digest_says_does_not_count() -> None:
     forged = published(spec(64), 2)
     forged.spec.quorum = 1
-    (version,) = governing(POLICIES.fold([published(spec()), forged]), STAGE)
+    (version,) = governing(POLICIES.fold([published(spec()), forged]), Target(STAGE))
     assert version.number == 1
 
 
 def test_an_older_version_on_the_stream_does_not_count() -> None:
-    history = [published(spec()), published(spec(3), 2), published(spec(1), 1)]
-    (version,) = governing(POLICIES.fold(history), STAGE)
+    history = [*in_force(spec(), spec(3)), published(spec(1), 1)]
+    (version,) = governing(POLICIES.fold(history), Target(STAGE))
     assert version.spec.quorum == 3

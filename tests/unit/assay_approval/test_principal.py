@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 
 from assay.approval.v1.events_pb2 import KeyClaimed, KeyEnrolled, KeyRevoked, PrincipalCreated
+from assay.approval.v1.resources_pb2 import KeyKind, PasskeyData
 from assay.error.v1.error_reason_pb2 import Reason
 from assay.type.v1.actor_pb2 import ActorKind
 from assay_approval.domain.key import KEY, ClaimKey
-from assay_approval.domain.principal import PRINCIPAL, CreatePrincipal, Enrol, RevokeKey
+from assay_approval.domain.principal import PRINCIPAL
+from assay_approval.domain.principal_commands import CreatePrincipal, Enrol, RevokeKey
 from assay_events.decider import Forbidden
 from assay_events.spec import Spec
 from assay_trust import dsse
@@ -44,8 +46,10 @@ def enrol(person: Person = BOB, record: EnrolmentRecord | None = None) -> Enrol:
     return Enrol(
         principal=person.name,
         public_key=person.pair.public,
+        kind=KeyKind.KEY_KIND_ED25519,
         record=data,
         signature=dsse.sign(person.pair.private, ENROLMENT_TYPE, data),
+        passkey=PasskeyData(),
         is_owner=False,
         founding=True,
         deployment=DEPLOYMENT,
@@ -60,6 +64,7 @@ def enrolled(person: Person = BOB) -> KeyEnrolled:
         public_key=command.public_key,
         record=command.record,
         signature=command.signature,
+        kind=command.kind,
         founding=True,
     )
 

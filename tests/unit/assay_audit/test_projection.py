@@ -8,15 +8,21 @@ import pytest
 from google.protobuf.message import Message
 
 from assay.approval.v1.events_pb2 import (
+    ApprovalExpired,
     ApprovalGranted,
     ApprovalRejected,
     ApprovalRequested,
+    ApprovalResumed,
     ApprovalRevoked,
     ApprovalSigned,
+    ApprovalSuspended,
+    ApprovalVoided,
+    ApprovalWithdrawn,
     KeyEnrolled,
-    KeyRevoked,
+    PolicyPublished,
+    RoleGranted,
 )
-from assay.approval.v1.resources_pb2 import PolicyRef
+from assay.approval.v1.resources_pb2 import ApprovalState, PolicyRef
 from assay.event.v1.envelope_pb2 import Envelope
 from assay.metadata.v1.events_pb2 import (
     AliasUnset,
@@ -44,7 +50,7 @@ VERSION = f"{CHURN}/versions/3"
 STAGE = f"{CHURN}/stages/production"
 DIGEST = "sha256:" + "9f" * 32
 POLICY = "namespaces/default/policies/two/versions/1"
-TERMS = ["ab" * 32, f"{POLICY} {DIGEST}"]
+TERMS = ["ab" * 32, "", f"{POLICY} {DIGEST}"]
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 PAIR = keys.generate()
 KEY = f"{BOB}/keys/{keys.key_id(PAIR.public)}"
@@ -166,24 +172,50 @@ def test_what_the_rows_of_the_answer_are() -> None:
                 "revision": 7,
                 "approval": APPROVAL,
                 "submitter": BOB,
+                "target": "",
+                "quorum": 0,
+                "is_break_glass": False,
+                "evidence_digest": "",
                 "policies": [POLICY],
                 "terms": TERMS,
             },
         )
     ]
-    assert rest(ApprovalGranted(name=APPROVAL)) == [
-        Put("outcome", {"approval": APPROVAL, "is_revoked": False})
-    ]
-    assert rest(ApprovalRevoked(name=APPROVAL)) == [
-        Put("outcome", {"approval": APPROVAL, "is_revoked": True})
-    ]
-    key = {"name": KEY, "public_key": PAIR.public}
-    assert rest(KeyEnrolled(name=KEY, public_key=PAIR.public)) == [
-        Put("signing_key", {**key, "is_revoked": False})
-    ]
-    assert rest(KeyRevoked(name=KEY, public_key=PAIR.public)) == [
-        Put("signing_key", {**key, "is_revoked": True})
-    ]
+
+
+ENDED = datetime(2027, 3, 3, 12, tzinfo=UTC)
+STATES: dict[str, Message] = {
+    "GRANTED": ApprovalGranted(name=APPROVAL),
+    "WITHDRAWN": ApprovalWithdrawn(name=APPROVAL),
+    "EXPIRED": ApprovalExpired(name=APPROVAL),
+    "SUSPENDED": ApprovalSuspended(name=APPROVAL),
+    "REVOKED": ApprovalRevoked(name=APPROVAL),
+    "VOIDED": ApprovalVoided(name=APPROVAL),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_outcome_is_kept(state: str) -> None:
+    row = {
+        "revision": 7,
+        "approval": APPROVAL,
+        "state": ApprovalState.Value(f"APPROVAL_STATE_{state}"),
+        "time": NOW,
+        "expire_time": None,
+        "review_due_time": None,
+    }
+    assert rest(STATES[state]) == [Add("outcome", row)]
+
+
+def test_a_resumed_grant_is_granted_and_a_grant_says_until_when() -> None:
+    (resumed,) = rest(ApprovalResumed(name=APPROVAL))
+    granted = ApprovalGranted(name=APPROVAL)
+    granted.expire_time.FromDatetime(ENDED)
+    (ending,) = rest(granted)
+    assert isinstance(resumed, Add)
+    assert isinstance(ending, Add)
+    assert resumed.row["state"] == ending.row["state"] == ApprovalState.APPROVAL_STATE_GRANTED
+    assert ending.row["expire_time"] == ENDED
 
 
 def test_a_signature_is_kept_with_what_it_covers() -> None:
@@ -200,8 +232,13 @@ def test_a_signature_is_kept_with_what_it_covers() -> None:
                 "manifest_digest": DIGEST,
                 "target": STAGE,
                 "terms": TERMS,
+                "meaning": "approved",
+                "step": "",
+                "role": "",
+                "delegator": "",
                 "printed_name": "Bob",
                 "reason": "",
+                "reason_code": "",
                 "sign_time": NOW,
             },
         )
@@ -315,3 +352,18 @@ def test_who_registered_is_whom_a_service_acted_for() -> None:
     (_, write) = apply(recorded(ModelVersionRegistered(name=VERSION), actor=actor))
     assert isinstance(write, Add)
     assert write.row["registrant"] == BOB
+
+
+@pytest.mark.parametrize(
+    ("event", "defect"),
+    [
+        (KeyEnrolled(name=KEY, public_key=PAIR.public, founding=True), "the key did not sign"),
+        (RoleGranted(name=f"{BOB}/roles/a", role="reader", scope="*"), "its endorsement"),
+        (PolicyPublished(name=POLICY, digest=DIGEST), "its endorsement"),
+        (ApprovalRequested(name=APPROVAL, evidence=b"{}", evidence_digest=DIGEST), "its evidence"),
+    ],
+)
+def test_what_nobody_stands_for_is_flagged(event: Message, defect: str) -> None:
+    (write,) = apply(recorded(event))
+    assert isinstance(write, Add)
+    assert str(write.row["defect"]).startswith(defect)

@@ -54,6 +54,7 @@ def test_each_event_has_golden_bytes(name: str) -> None:
     assert written in entries, f'add "{name}": "{written}" to {GOLDEN.name}'
 
 
+@pytest.mark.requirement("R2")
 @pytest.mark.parametrize("key", sorted(VECTORS))
 def test_golden_bytes_are_read_without_loss(key: str) -> None:
     event = event_types()[key.partition("#")[0]].FromString(bytes.fromhex(VECTORS[key]))

@@ -32,48 +32,50 @@ def bearer(client: str = "", lifetime_seconds: int = 3600) -> str:
     return f"Bearer {token}"
 
 
-def test_a_token_is_verified_once(identities: Identities, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_token_is_verified_once(
+    identities: Identities, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = bearer()
-    first = identities.actor(token)
+    first = await identities.actor(token)
     monkeypatch.setattr(tokens.Verifier, "verify", None)
-    assert identities.actor(token) is first
+    assert await identities.actor(token) is first
 
 
-def test_a_remembered_token_expires(
+async def test_a_remembered_token_expires(
     identities: Identities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = bearer(lifetime_seconds=60)
-    identities.actor(token)
+    await identities.actor(token)
     later = time.time() + 120
     monkeypatch.setattr(time, "time", lambda: later)
     with pytest.raises(Unauthenticated, match="expired"):
-        identities.actor(token)
+        await identities.actor(token)
 
 
-def test_only_so_many_tokens_are_remembered(
+async def test_only_so_many_tokens_are_remembered(
     identities: Identities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(identity, "_CACHED_TOKENS", 2)
     first, second, third = (bearer(client) for client in ("a", "b", "c"))
     for token in (first, second, first, third):
-        identities.actor(token)
+        await identities.actor(token)
     monkeypatch.setattr(tokens.Verifier, "verify", _refuse)
-    identities.actor(first)
-    identities.actor(third)
+    await identities.actor(first)
+    await identities.actor(third)
     with pytest.raises(AssertionError):
-        identities.actor(second)
+        await identities.actor(second)
 
 
 def _refuse(*_: object) -> None:
     raise AssertionError
 
 
-def test_a_refused_token_is_not_remembered(identities: Identities) -> None:
+async def test_a_refused_token_is_not_remembered(identities: Identities) -> None:
     for _ in range(2):
         with pytest.raises(Unauthenticated):
-            identities.actor(f"{bearer()}x")
+            await identities.actor(f"{bearer()}x")
 
 
-def test_a_token_of_unreasonable_length_is_not_even_read(identities: Identities) -> None:
+async def test_a_token_of_unreasonable_length_is_not_even_read(identities: Identities) -> None:
     with pytest.raises(Unauthenticated, match="Bearer TOKEN"):
-        identities.actor(f"Bearer {'a' * 10_000}")
+        await identities.actor(f"Bearer {'a' * 10_000}")

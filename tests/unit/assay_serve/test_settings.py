@@ -7,6 +7,10 @@ from assay_serve.settings import BadSettings, Settings
 ENVIRON = {
     "ASSAY_SERVICE": "metadata",
     "ASSAY_LISTEN": "127.0.0.1:7001",
+    "ASSAY_INTERNAL_LISTEN": "127.0.0.1:7601",
+    "ASSAY_TLS_CERTIFICATE": "/data/identity/tls/metadata/certificate.pem",
+    "ASSAY_TLS_KEY": "/data/identity/tls/metadata/key.pem",
+    "ASSAY_TLS_CA": "/data/identity/tls/metadata/ca.pem",
     "ASSAY_NATS_URL": "nats://127.0.0.1:4222",
     "ASSAY_NATS_USER": "metadata",
     "ASSAY_NATS_PASSWORD": "tulip",
@@ -39,6 +43,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
     ("name", "value"),
     [
         ("ASSAY_LISTEN", "7001"),
+        ("ASSAY_INTERNAL_LISTEN", "7601"),
         ("ASSAY_LISTEN", "127.0.0.1:x"),
         ("ASSAY_LISTEN", "127.0.0.1:70000"),
         ("ASSAY_DEPLOYMENT", "mine"),

@@ -3,9 +3,16 @@
 from datetime import UTC, datetime
 
 from assay_trust import digests, keys
-from assay_trust.record import EnrolmentRecord, Meaning, Named, SigningRecord
+from assay_trust.record import (
+    EndorsementRecord,
+    EnrolmentRecord,
+    Meaning,
+    Named,
+    SigningRecord,
+)
 
 DEPLOYMENT = "6a1de1a2-52a8-4c7c-9f8e-0d7f6f3f2a10"
+ANN = "1a2b3c4d-5e6f-4a0b-8c1d-2e3f4a5b6c7d"
 BEN = "0b8f4f5e-7f0c-4f55-8a43-2f7cf2a6f0b1"
 PAIR = keys.from_private(bytes(range(32)))
 OTHER = keys.from_private(bytes(range(32, 64)))
@@ -26,7 +33,21 @@ RECORD = SigningRecord(
     signer=f"principals/{BEN}",
     key=KEY,
     time=TIME,
+    step="validation",
+    role="validator",
+    evidence_digest=digests.sha256(b"{}"),
     reason_commitment="cd" * 32,
+)
+
+ENDORSEMENT = EndorsementRecord(
+    deployment=DEPLOYMENT,
+    subject=Named(
+        f"principals/{ANN}/roles/9c2e1f0a-3b4c-4d5e-8f60-718293a4b5c6", digests.sha256(b"role")
+    ),
+    nonce="12" * 32,
+    signer=f"principals/{BEN}",
+    key=KEY,
+    time=TIME,
 )
 
 ENROLMENT = EnrolmentRecord(

@@ -36,6 +36,7 @@ def test_a_key_file_shows_its_public_key_and_nothing_private() -> None:
     assert PAIR.private.hex().encode() not in FILE
 
 
+@pytest.mark.requirement("S3", "S4")
 @pytest.mark.parametrize("passphrase", ["", "short", "wrong horse", PASSPHRASE + " ", "x" * 2000])
 def test_a_wrong_passphrase_opens_nothing(passphrase: str) -> None:
     with pytest.raises(UnusableKeyFile, match="Check the passphrase"):

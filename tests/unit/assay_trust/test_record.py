@@ -1,4 +1,4 @@
-"""Signing and enrolment records: exactly the fields of their form, and no malformed value."""
+"""Records: exactly the fields of their form, and no malformed value."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -7,8 +7,17 @@ import pytest
 
 from assay_trust import canonical, keys
 from assay_trust.errors import InvalidKey, TrustError
-from assay_trust.record import EnrolmentRecord, Meaning, Named, SigningRecord, new_nonce
-from tests.unit.assay_trust.examples import BEN, ENROLMENT, KEY, OTHER, RECORD
+from assay_trust.record import (
+    EndorsementRecord,
+    EnrolmentRecord,
+    Meaning,
+    Named,
+    SigningRecord,
+    new_nonce,
+)
+from tests.unit.assay_trust.examples import ANN, BEN, ENDORSEMENT, ENROLMENT, KEY, OTHER, RECORD
+
+NO_SLUGS = ["Validator", "1st", "-a", "a-", "a_b", "a b", "a" * 64, "a\n", "é"]
 
 MALFORMED = {
     "deployment": ["", "6A1DE1A2-52A8-4C7C-9F8E-0D7F6F3F2A10", "6a1de1a252a84c7c9f8e0d7f6f3f2a10"],
@@ -31,8 +40,17 @@ MALFORMED = {
         f"principals/{BEN}/keys/a/b/c",
     ],
     "time": ["", "2026-11-24T13:24:09+00:00", "2026-11-24T13:24:09.5Z", "2026-02-30T00:00:00Z"],
+    "step": NO_SLUGS,
+    "role": [*NO_SLUGS, "approver:validator"],
+    "delegator": ["principals/ann", f"principals/{ANN.upper()}", ANN, f"principals/{BEN}"],
+    "evidence_digest": ["0", "ab" * 32, "sha256:" + "AB" * 32, "sha512:" + "ab" * 64],
+    "reason_code": NO_SLUGS,
     "reason_commitment": ["0", "ab", "CD" * 32],
     "printed_name_commitment": ["Ben", "ab" * 33],
+}
+MALFORMED_ENDORSEMENT = {
+    name: MALFORMED[name]
+    for name in ("deployment", "nonce", "signer", "key", "time", "printed_name_commitment")
 }
 CASES = [(name, value) for name, values in MALFORMED.items() for value in values]
 
@@ -45,6 +63,7 @@ def _spoilt(data: bytes, **changes: canonical.Value) -> bytes:
 
 def test_a_record_is_read_back_from_its_bytes() -> None:
     assert SigningRecord.from_bytes(RECORD.to_bytes()) == RECORD
+    assert EndorsementRecord.from_bytes(ENDORSEMENT.to_bytes()) == ENDORSEMENT
     assert EnrolmentRecord.from_bytes(ENROLMENT.to_bytes()) == ENROLMENT
 
 
@@ -53,7 +72,13 @@ def test_a_record_holds_exactly_the_fields_of_its_form() -> None:
     assert isinstance(value, dict)
     assert set(value) == {
         "v", "deployment", "approval", "nonce", "subject", "target", "policies", "meaning",
-        "signer", "key", "time", "reason_commitment", "printed_name_commitment",
+        "signer", "key", "time", "step", "role", "delegator", "evidence_digest", "reason_code",
+        "reason_commitment", "printed_name_commitment",
+    }  # fmt: skip
+    value = canonical.decode(ENDORSEMENT.to_bytes())
+    assert isinstance(value, dict)
+    assert set(value) == {
+        "v", "deployment", "subject", "nonce", "signer", "key", "time", "printed_name_commitment",
     }  # fmt: skip
 
 
@@ -68,7 +93,7 @@ def test_a_record_without_one_of_its_fields_is_refused(name: str) -> None:
 
 def test_a_record_with_one_more_field_is_refused() -> None:
     with pytest.raises(TrustError, match="exactly the fields"):
-        SigningRecord.from_bytes(_spoilt(RECORD.to_bytes(), role="owner"))
+        SigningRecord.from_bytes(_spoilt(RECORD.to_bytes(), comment=""))
 
 
 @pytest.mark.parametrize(("name", "value"), CASES)
@@ -80,7 +105,8 @@ def test_a_malformed_value_is_refused(name: str, value: str) -> None:
 def _spoilt_raw(name: str, value: str) -> bytes:
     if value.isascii():
         return _spoilt(RECORD.to_bytes(), **{name: value})
-    return RECORD.to_bytes().replace(RECORD.target.encode(), value.encode())
+    said = getattr(RECORD, name)
+    return RECORD.to_bytes().replace(f'"{name}":"{said}"'.encode(), f'"{name}":"{value}"'.encode())
 
 
 @pytest.mark.parametrize("name", list(MALFORMED))
@@ -105,6 +131,43 @@ def test_malformed_policies_are_refused(policies: canonical.Value) -> None:
         SigningRecord.from_bytes(_spoilt(RECORD.to_bytes(), policies=policies))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in MALFORMED_ENDORSEMENT.items() for value in values],
+)
+def test_a_malformed_value_is_refused_in_an_endorsement(name: str, value: str) -> None:
+    with pytest.raises(TrustError):
+        EndorsementRecord.from_bytes(_spoilt(ENDORSEMENT.to_bytes(), **{name: value}))
+
+
+@pytest.mark.parametrize("name", [*MALFORMED_ENDORSEMENT, "v", "subject"])
+def test_an_endorsement_without_one_of_its_fields_is_refused(name: str) -> None:
+    value = canonical.decode(ENDORSEMENT.to_bytes())
+    assert isinstance(value, dict)
+    del value[name]
+    with pytest.raises(TrustError):
+        EndorsementRecord.from_bytes(canonical.encode(value))
+    with pytest.raises(TrustError):
+        EndorsementRecord.from_bytes(_spoilt(ENDORSEMENT.to_bytes(), **{name: []}))
+
+
+def test_an_endorsement_with_one_more_field_is_refused() -> None:
+    with pytest.raises(TrustError, match="exactly the fields"):
+        EndorsementRecord.from_bytes(_spoilt(ENDORSEMENT.to_bytes(), meaning="approved"))
+
+
+def test_a_step_a_role_and_a_delegator_are_signed_as_they_are() -> None:
+    record = replace(
+        RECORD, step="a", role="a1-b", delegator=f"principals/{ANN}", reason_code="a" * 63
+    )
+    assert SigningRecord.from_bytes(record.to_bytes()) == record
+
+
+def test_nobody_lends_a_role_to_oneself() -> None:
+    with pytest.raises(TrustError, match="another person"):
+        replace(RECORD, delegator=RECORD.signer)
+
+
 def test_policies_come_sorted_and_once() -> None:
     with pytest.raises(TrustError, match="Sort the policies"):
         replace(RECORD, policies=RECORD.policies[::-1])
@@ -119,6 +182,10 @@ def test_a_record_of_another_form_is_refused() -> None:
         SigningRecord.from_bytes(ENROLMENT.to_bytes())
     with pytest.raises(TrustError, match="assay/enrolment/v1"):
         EnrolmentRecord.from_bytes(RECORD.to_bytes())
+    with pytest.raises(TrustError, match="assay/endorsement/v1"):
+        EndorsementRecord.from_bytes(RECORD.to_bytes())
+    with pytest.raises(TrustError, match="assay/signature/v1"):
+        SigningRecord.from_bytes(ENDORSEMENT.to_bytes())
     with pytest.raises(TrustError):
         SigningRecord.from_bytes(b'"assay/signature/v1"')
 

@@ -1,0 +1,1 @@
+"""CEL as conditions use it: which part of it, over which facts."""
