@@ -87,6 +87,7 @@ class Reactor:
                 TimeoutError,
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
             ) as failure:
                 log.warning("reaction.waits name=%s cause=%r", self._reaction.name, failure)
             await asyncio.sleep(_RETRY_SECONDS[-1])

@@ -139,6 +139,8 @@ def is_connection_trouble(error: BaseException) -> bool:
     """Return whether a store or a connection is away, rather than the code wrong."""
     if isinstance(error, asyncpg.InterfaceError):
         return "clos" in str(error)  # asyncpg says "connection is closed" by this broad class
+    if isinstance(error, asyncpg.InternalClientError):
+        return "in progress" in str(error)  # of a connection that broke in the middle of a query
     return isinstance(
         error,
         OSError

@@ -32,6 +32,7 @@ _AWAY = (
     TimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 _AT_ONCE = 100
 

@@ -47,6 +47,11 @@ TABLE = [
         "UNAVAILABLE",
     ),
     (asyncpg.InterfaceError("connection is closed"), Code.UNAVAILABLE, "UNAVAILABLE"),
+    (
+        asyncpg.InternalClientError("another operation (2) is in progress"),
+        Code.UNAVAILABLE,
+        "UNAVAILABLE",
+    ),
     (asyncpg.InvalidCachedStatementError("swap"), Code.UNAVAILABLE, "UNAVAILABLE"),
     (asyncpg.UndefinedColumnError("a bug"), Code.INTERNAL, "INTERNAL"),
     (asyncpg.InterfaceError("a bug"), Code.INTERNAL, "INTERNAL"),
