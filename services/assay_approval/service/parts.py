@@ -1,6 +1,6 @@
 """What the handlers work with, and who calls them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -80,16 +80,20 @@ class Parts(ApprovalServiceServicer):
     async def _roles_of(self, principal: str) -> tuple[Held, ...]:
         """Return the roles that a principal has now, lent ones too, fresh."""
         await self._level()
-        return tuple(
-            Held(each.name, each.role, each.scope, each.delegator, each.expires)
-            for each in self._rights.directory.roles(principal, await self._now())
-        )
+        return self._held([principal], await self._now())
 
     async def _roles_of_person(self, principal: str) -> tuple[Held, ...]:
         """Return the roles of all accounts of a principal's person, fresh."""
         await self._level()
         accounts = sorted(self._rights.directory.accounts(principal))
-        return tuple([held for each in accounts for held in await self._roles_of(each)])
+        return self._held(accounts, await self._now())
+
+    def _held(self, accounts: Iterable[str], now: datetime) -> tuple[Held, ...]:
+        return tuple(
+            Held(each.name, each.role, each.scope, each.delegator, each.expires)
+            for account in accounts
+            for each in self._rights.directory.roles(account, now)
+        )
 
     async def _signer(self, context: Context) -> Signer:
         """Return the caller with its keys, fresh."""

@@ -11,6 +11,7 @@ from assay.error.v1.error_reason_pb2 import Reason
 from assay_events.decider import Invalid
 from assay_serve.filter_parser import And, Expression, Not, Or, Restriction, parse
 from assay_serve.filtering import Column, Entries, Fields, Kind, Parts, Where, where
+from tests.support.filters import written
 
 FIELDS: Fields = {
     "number": Column("v.number", Kind.INTEGER),
@@ -130,26 +131,6 @@ expressions: st.SearchStrategy[Expression] = st.recursive(
     ),
     max_leaves=8,
 )
-
-
-def quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def written(expression: Expression) -> str:
-    """Return a filter that says this."""
-    match expression:
-        case And(terms=terms):
-            return "(" + " AND ".join(map(written, terms)) + ")"
-        case Or(terms=terms):
-            return "(" + " OR ".join(map(written, terms)) + ")"
-        case Not(term=term):
-            return f"NOT ({written(term)})"
-        case Restriction(field=field, key=key):
-            name = f"{field}.{quoted(key)}" if key else field
-            if expression.comparator == "IN":
-                return f"{name} IN ({', '.join(map(quoted, expression.values))})"
-            return f"{name} {expression.comparator} {quoted(expression.value)}"
 
 
 @given(expressions)
